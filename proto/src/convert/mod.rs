@@ -1,0 +1,52 @@
+//! Wire messages in checked form, both ways. Every conversion names every field, so that a new
+//! field cannot be forgotten. Must not log or decide. Called by the agent's link and by the fleet.
+
+mod document;
+mod error;
+mod from_agent;
+mod from_coordinator;
+mod unary;
+
+#[cfg(test)]
+mod tests;
+
+pub use document::{content_hash, order_from_bytes, order_to_bytes};
+pub use error::WireError;
+pub use from_agent::{AgentHello, FromAgent, HeartbeatReport, ObservationReport, StepProgress};
+pub use from_coordinator::FromCoordinator;
+pub use unary::{ConfirmQuestion, EnrolAnswer, EnrolQuestion, Verdict};
+
+use error::bounded;
+use model::ApplyPhase;
+
+/// Phases by their wire text; the same words as in JSON.
+const PHASES: [(ApplyPhase, &str); 6] = [
+    (ApplyPhase::Idle, "idle"),
+    (ApplyPhase::Planning, "planning"),
+    (ApplyPhase::Applying, "applying"),
+    (ApplyPhase::Verifying, "verifying"),
+    (ApplyPhase::AwaitingConfirm, "awaiting_confirm"),
+    (ApplyPhase::RollingBack, "rolling_back"),
+];
+
+/// The wire text of a phase.
+#[must_use]
+pub fn phase_to_text(phase: ApplyPhase) -> &'static str {
+    match phase {
+        ApplyPhase::Idle => "idle",
+        ApplyPhase::Planning => "planning",
+        ApplyPhase::Applying => "applying",
+        ApplyPhase::Verifying => "verifying",
+        ApplyPhase::AwaitingConfirm => "awaiting_confirm",
+        ApplyPhase::RollingBack => "rolling_back",
+    }
+}
+
+/// The phase a wire text names.
+pub fn phase_from_text(text: &str) -> Result<ApplyPhase, WireError> {
+    PHASES
+        .iter()
+        .find(|(_, word)| *word == text)
+        .map(|(phase, _)| *phase)
+        .ok_or_else(|| WireError::UnknownPhase { text: bounded(text) })
+}

@@ -1,0 +1,35 @@
+//! The wire between agent and coordinator: generated messages and their conversions to `model`.
+//!
+//! Owns: the generated code ([`v1`]), the checked forms of every message ([`convert`]), the limits
+//! and the protocol version. Must not: open connections or decide anything. Called by the agent's
+//! link and the coordinator's fleet, the only places where the generated types may be named.
+#![warn(missing_docs)]
+
+mod codec;
+pub mod convert;
+
+pub use codec::SmallCodec;
+
+/// Generated messages, client and server of `pointsman.v1`.
+#[expect(missing_docs, clippy::too_many_lines, reason = "generated; the .proto file carries the comments")]
+pub mod v1 {
+    tonic::include_proto!("pointsman.v1");
+}
+
+/// Oldest protocol version this build speaks.
+pub const PROTOCOL_MIN: u32 = 1;
+/// Newest protocol version this build speaks.
+pub const PROTOCOL_MAX: u32 = 1;
+/// Largest JSON document inside a message (order, observation, outcome, drift report), in bytes.
+pub const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
+/// Largest message on the wire, in bytes: a document and its envelope.
+pub const MESSAGE_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + 4 * 1024;
+/// Largest certificate request or certificate text, in bytes.
+pub const PEM_BYTES_MAX: usize = 16 * 1024;
+
+/// The newest protocol version both sides speak; `None` when the ranges do not meet.
+#[must_use]
+pub fn agree_protocol(other_min: u32, other_max: u32) -> Option<u32> {
+    let newest = PROTOCOL_MAX.min(other_max);
+    (newest >= PROTOCOL_MIN.max(other_min)).then_some(newest)
+}
