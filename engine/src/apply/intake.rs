@@ -1,0 +1,206 @@
+//! From an order to an open change: `Idle` and `Planning`. Nothing on the host is touched here.
+
+use super::event::Seen;
+use super::state::{Planning, PlanningStage};
+use super::{
+    ApplyMachine, Closing, Committed, Deadline, Effect, Event, EventKind, JournalHealth, Open, Record, State,
+    Transaction, Turn, content_hash, outcome_without_steps, reject,
+};
+use crate::plan::{Planned, plan};
+use crate::verify::verify;
+use model::{
+    CONFIRM_TIMEOUT_SECS_MAX, CONFIRM_TIMEOUT_SECS_MIN, ChangeId, Finding, GenerationCheck, Millis, Now,
+    ObservedNetwork, Order, OutcomeKind, RefusalReason,
+};
+
+impl ApplyMachine {
+    /// `Idle`: the rule of generations, then read the host.
+    pub(super) fn take_order(&mut self, order: Box<Order>) -> Turn {
+        if let Some(reason) = self.unfit(&order) {
+            return refuse(&order, reason, 0);
+        }
+        let content = content_hash(&order);
+        if let Some(held) = &self.memory.held {
+            match held.outcome.generation.check(order.generation) {
+                GenerationCheck::Older => {
+                    let held = held.outcome.generation;
+                    return refuse(&order, RefusalReason::OlderGeneration { held }, 0);
+                }
+                GenerationCheck::Same if held.content == content => {
+                    return (State::Idle, vec![Effect::Report(held.outcome.clone())]);
+                }
+                GenerationCheck::Same => return refuse(&order, RefusalReason::ContentDiffers, 0),
+                GenerationCheck::Newer => {}
+            }
+        }
+        if let JournalHealth::Damaged { detail } = &self.journal {
+            let reason = RefusalReason::JournalUnavailable { detail: detail.clone() };
+            return refuse(&order, reason, 0);
+        }
+        let token = self.token();
+        let planning = Planning { order, content, stage: PlanningStage::Reading { token } };
+        (State::Planning(planning), vec![Effect::Observe { token }])
+    }
+
+    fn unfit(&self, order: &Order) -> Option<RefusalReason> {
+        if order.host != self.host {
+            return Some(RefusalReason::WrongHost);
+        }
+        let allowed =
+            Millis::from_secs(CONFIRM_TIMEOUT_SECS_MIN)..=Millis::from_secs(CONFIRM_TIMEOUT_SECS_MAX);
+        if !allowed.contains(&order.confirm_timeout) {
+            let detail = format!(
+                "confirm_timeout is {} ms: use {CONFIRM_TIMEOUT_SECS_MIN} to {CONFIRM_TIMEOUT_SECS_MAX} s",
+                order.confirm_timeout.0
+            );
+            return Some(RefusalReason::Malformed { detail });
+        }
+        None
+    }
+
+    /// Any busy state: a repeat of the order at work is harmless, all else is refused.
+    pub(super) fn order_while_busy(&mut self, busy: State, order: &Order) -> Turn {
+        let Some(current) = busy.order() else { return reject(busy, EventKind::OrderReceived) };
+        let reason = match self.held_generation().max(current.generation).check(order.generation) {
+            _ if order.host != self.host => Some(RefusalReason::WrongHost),
+            GenerationCheck::Same if order == current => None,
+            GenerationCheck::Same => Some(RefusalReason::ContentDiffers),
+            GenerationCheck::Older => Some(RefusalReason::OlderGeneration { held: current.generation }),
+            GenerationCheck::Newer => Some(RefusalReason::Busy { change: current.change.clone() }),
+        };
+        let effects = match reason {
+            None => super::progress(&busy).into_iter().collect(),
+            Some(reason) => refuse(order, reason, 0).1,
+        };
+        (busy, effects)
+    }
+
+    /// `Planning`: plan again from what is seen now, and compare with what was approved.
+    pub(super) fn plan_from(&mut self, at: Planning, seen: Seen, now: Now) -> Turn {
+        let PlanningStage::Reading { token } = at.stage else {
+            return reject(State::Planning(at), EventKind::Observed);
+        };
+        if token != seen.token {
+            return reject(State::Planning(at), EventKind::Observed);
+        }
+        match seen.result {
+            Err(detail) => refuse(&at.order, RefusalReason::Unreadable { detail }, seen.calls),
+            Ok(observed) => self.decide(at, *observed, seen.calls, now),
+        }
+    }
+
+    fn decide(&mut self, at: Planning, observed: ObservedNetwork, calls: u32, now: Now) -> Turn {
+        let Planned { plan, findings } = plan(&at.order.desired, &observed);
+        let errors: Vec<String> =
+            findings.iter().filter(|finding| finding.is_error()).map(Finding::to_string).collect();
+        if !errors.is_empty() {
+            return self.refuse_for_good(&at, RefusalReason::NotPlannable { findings: errors }, calls);
+        }
+        if plan.is_empty() {
+            let differences = verify(&at.order.desired, &observed);
+            if differences.is_empty() {
+                return commit_at_once(at, calls);
+            }
+            let findings = differences.iter().map(ToString::to_string).collect();
+            return self.refuse_for_good(&at, RefusalReason::NotPlannable { findings }, calls);
+        }
+        if plan.digest != at.order.plan_digest {
+            return self.refuse_for_good(&at, RefusalReason::PlanChanged { found: plan.digest }, calls);
+        }
+        if plan.disruption > at.order.disruption_allowed {
+            let found = plan.disruption;
+            return self.refuse_for_good(&at, RefusalReason::TooDisruptive { found }, calls);
+        }
+        let span = window(&at.order, plan.steps.len());
+        let transaction = Transaction {
+            order: (*at.order).clone(),
+            content: at.content.clone(),
+            plan,
+            pre_image: observed,
+            boot: self.boot.clone(),
+            opened: now,
+            deadline: Deadline::after(now, span),
+            previous: self.memory.held.clone(),
+        };
+        let mut open = Open::new(transaction.clone());
+        open.calls = calls;
+        let stage = PlanningStage::Opening(Box::new(open));
+        let record = Record::Opened(Box::new(transaction));
+        (State::Planning(Planning { stage, ..at }), vec![Effect::Journal(record)])
+    }
+
+    /// `Planning`: the record is durable; go.
+    pub(super) fn opened(&mut self, at: Planning, now: Now) -> Turn {
+        match at.stage {
+            PlanningStage::Opening(open) => self.start_step(open, 0, now),
+            PlanningStage::Closing(closing) => (State::Idle, self.close(*closing)),
+            PlanningStage::Reading { .. } => reject(State::Planning(at), EventKind::JournalWritten),
+        }
+    }
+
+    /// `Planning`: nothing was touched, and nothing will be.
+    pub(super) fn open_failed(&mut self, at: Planning, detail: String) -> Turn {
+        let calls = match &at.stage {
+            PlanningStage::Opening(open) => open.calls,
+            PlanningStage::Closing(closing) => closing.outcome.esxcli_calls,
+            PlanningStage::Reading { .. } => return reject(State::Planning(at), EventKind::JournalFailed),
+        };
+        refuse(&at.order, RefusalReason::JournalUnavailable { detail }, calls)
+    }
+
+    /// `Planning`: nothing was touched yet.
+    pub(super) fn cancel_planning(&mut self, mut at: Planning, change: &ChangeId, reason: String) -> Turn {
+        let kind = Event::CancelRequested { change: change.clone(), reason: String::new() }.kind();
+        if at.order.change != *change {
+            return reject(State::Planning(at), kind);
+        }
+        match &mut at.stage {
+            PlanningStage::Reading { .. } => self.end(&at, OutcomeKind::RolledBack { reason }, 0),
+            PlanningStage::Opening(open) => {
+                open.abort(reason);
+                (State::Planning(at), Vec::new())
+            }
+            PlanningStage::Closing(_) => reject(State::Planning(at), kind),
+        }
+    }
+
+    /// A refusal that stays the answer to this generation.
+    fn refuse_for_good(&mut self, at: &Planning, reason: RefusalReason, calls: u32) -> Turn {
+        self.end(at, OutcomeKind::Refused(reason), calls)
+    }
+
+    fn end(&mut self, at: &Planning, kind: OutcomeKind, calls: u32) -> Turn {
+        let outcome = outcome_without_steps(&at.order, kind, calls);
+        let closing = Closing { content: at.content.clone(), outcome, committed: None, persist_due: false };
+        let mut effects = vec![Effect::Note(Record::Closed(Box::new(closing.clone())))];
+        effects.extend(self.close(closing));
+        (State::Idle, effects)
+    }
+}
+
+/// The host is as desired already: there is nothing that a lost connection could break.
+fn commit_at_once(at: Planning, calls: u32) -> Turn {
+    let committed = Committed { generation: at.order.generation, desired: at.order.desired.clone() };
+    let closing = Closing {
+        content: at.content.clone(),
+        outcome: outcome_without_steps(&at.order, OutcomeKind::Committed, calls),
+        committed: Some(committed),
+        persist_due: false,
+    };
+    let record = Record::Closed(Box::new(closing.clone()));
+    let stage = PlanningStage::Closing(Box::new(closing));
+    (State::Planning(Planning { stage, ..at }), vec![Effect::Journal(record)])
+}
+
+/// A refusal that leaves no trace: the same order may be tried again.
+fn refuse(order: &Order, reason: RefusalReason, calls: u32) -> Turn {
+    let outcome = outcome_without_steps(order, OutcomeKind::Refused(reason), calls);
+    (State::Idle, vec![Effect::Report(outcome)])
+}
+
+/// The longest an order may be open: its window, and time to run its steps.
+fn window(order: &Order, steps: usize) -> Millis {
+    let steps = u64::try_from(steps).unwrap_or(u64::MAX);
+    let running = super::STEP_ALLOWANCE.0.saturating_mul(steps);
+    Millis(order.confirm_timeout.0.saturating_add(running))
+}

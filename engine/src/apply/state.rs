@@ -1,0 +1,363 @@
+//! The states of the apply machine with their data. Must not decide; the files beside it do.
+
+use super::{ContentHash, Deadline, StepResult, Transaction};
+use model::{ApplyOutcome, ApplyPhase, Millis, Now, Operation, Order, OutcomeKind, Step, Uptime};
+
+/// How far one step is, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// Never begun.
+    Untouched,
+    /// Begun; whether the host changed is not known.
+    Started,
+    /// The host changed.
+    Done,
+    /// Begun, and the host did not change: read back.
+    NotDone,
+}
+
+impl Mark {
+    /// The mark after a step ended, before anything was read back.
+    #[must_use]
+    pub fn after(result: &StepResult) -> Self {
+        match result {
+            StepResult::Done => Self::Done,
+            StepResult::AlreadySo { .. } | StepResult::Failed { .. } => Self::Started,
+        }
+    }
+}
+
+/// An open change: the transaction and how far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// What was written before the first step.
+    pub transaction: Transaction,
+    /// One mark per step.
+    pub marks: Vec<Mark>,
+    /// esxcli calls so far.
+    pub calls: u32,
+    /// Why it must be rolled back, once that is clear.
+    pub abort: Option<String>,
+    /// The deadline; shortened once all steps are done.
+    pub deadline: Deadline,
+}
+
+impl Open {
+    /// A change of which no step was begun.
+    #[must_use]
+    pub fn new(transaction: Transaction) -> Self {
+        let marks = vec![Mark::Untouched; transaction.plan.steps.len()];
+        let deadline = transaction.deadline;
+        Self { transaction, marks, calls: 0, abort: None, deadline }
+    }
+
+    /// The order.
+    #[must_use]
+    pub fn order(&self) -> &Order {
+        &self.transaction.order
+    }
+
+    /// Steps that were begun.
+    #[must_use]
+    pub fn steps_run(&self) -> u32 {
+        let begun = self.marks.iter().filter(|mark| **mark != Mark::Untouched).count();
+        u32::try_from(begun).unwrap_or(u32::MAX)
+    }
+
+    /// Steps of the plan.
+    #[must_use]
+    pub fn steps_total(&self) -> u32 {
+        u32::try_from(self.marks.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn step(&self, index: u32) -> Option<&Step> {
+        self.transaction.plan.steps.get(usize::try_from(index).ok()?)
+    }
+
+    pub(super) fn mark_mut(&mut self, index: u32) -> Option<&mut Mark> {
+        self.marks.get_mut(usize::try_from(index).ok()?)
+    }
+
+    pub(super) fn set_mark(&mut self, index: u32, value: Mark) {
+        if let Some(mark) = self.mark_mut(index) {
+            *mark = value;
+        }
+    }
+
+    /// The reason counts once: the first one is the cause.
+    pub(super) fn abort(&mut self, reason: impl Into<String>) {
+        self.abort.get_or_insert_with(|| reason.into());
+    }
+
+    pub(super) fn abort_when_late(&mut self, now: Now) {
+        if self.deadline.passed(now) {
+            let secs = self.order().confirm_timeout.0.div_ceil(1000);
+            self.abort(format!("not confirmed within the window of {secs} s"));
+        }
+    }
+
+    pub(super) fn outcome(&self, kind: OutcomeKind) -> ApplyOutcome {
+        ApplyOutcome {
+            change: self.order().change.clone(),
+            generation: self.order().generation,
+            kind,
+            steps_run: self.steps_run(),
+            esxcli_calls: self.calls,
+        }
+    }
+}
+
+/// What `Planning` waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlanningStage {
+    /// The observation to plan from.
+    Reading {
+        /// Its token.
+        token: u32,
+    },
+    /// The record that opens the change.
+    Opening(Box<Open>),
+    /// The record that closes an order that was fulfilled without a step.
+    Closing(Box<super::Closing>),
+}
+
+/// Data of `Planning`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planning {
+    /// The order.
+    pub order: Box<Order>,
+    /// Its content hash.
+    pub content: ContentHash,
+    /// What it waits for.
+    pub stage: PlanningStage,
+}
+
+/// What `Applying` waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApplyingStage {
+    /// The record before the step.
+    Starting,
+    /// The step.
+    Running,
+    /// The observation that tells what a step that did not simply succeed has done.
+    Judging {
+        /// Token of the observation.
+        token: u32,
+        /// How the step ended.
+        result: StepResult,
+    },
+}
+
+/// Data of `Applying`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applying {
+    /// The change.
+    pub open: Box<Open>,
+    /// The step.
+    pub index: u32,
+    /// What it waits for.
+    pub stage: ApplyingStage,
+}
+
+/// What `Verifying` waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VerifyingStage {
+    /// The observation.
+    Reading {
+        /// Its token.
+        token: u32,
+    },
+    /// The next try.
+    Waiting {
+        /// When.
+        until: Uptime,
+    },
+    /// The record that says so.
+    Recording,
+}
+
+/// Data of `Verifying`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verifying {
+    /// The change.
+    pub open: Box<Open>,
+    /// Which try, from 1.
+    pub attempt: u32,
+    /// What it waits for.
+    pub stage: VerifyingStage,
+}
+
+/// What `AwaitingConfirm` waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AwaitingStage {
+    /// The verdict.
+    Asking,
+    /// The next try.
+    Waiting {
+        /// When.
+        until: Uptime,
+    },
+    /// The record that commits.
+    Committing(Box<super::Closing>),
+}
+
+/// Data of `AwaitingConfirm`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaiting {
+    /// The change.
+    pub open: Box<Open>,
+    /// Which try, from 1.
+    pub attempt: u32,
+    /// What it waits for.
+    pub stage: AwaitingStage,
+}
+
+/// What `RollingBack` does when its waiting is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Read the host to see what was done at all.
+    Read,
+    /// Run the inverses once more.
+    Invert,
+    /// Read the host once more to prove that all is as before.
+    Prove,
+}
+
+/// What `RollingBack` waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RollingStage {
+    /// The observation that tells what was done at all.
+    Reading {
+        /// Its token.
+        token: u32,
+    },
+    /// An inverse.
+    Inverting {
+        /// All inverses of this attempt in order.
+        queue: Vec<Operation>,
+        /// The one that runs.
+        position: u32,
+    },
+    /// The observation that is compared with the state before.
+    Proving {
+        /// Its token.
+        token: u32,
+    },
+    /// The next try.
+    Waiting {
+        /// When.
+        until: Uptime,
+        /// What then.
+        again: Again,
+    },
+}
+
+/// An inverse that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedInverse {
+    /// The call.
+    pub operation: Operation,
+    /// What happened.
+    pub detail: String,
+}
+
+/// Data of `RollingBack`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollingBack {
+    /// The change.
+    pub open: Box<Open>,
+    /// Why.
+    pub reason: String,
+    /// Which try, from 1.
+    pub attempt: u32,
+    /// Inverses of this attempt that failed; only they are tried again.
+    pub failures: Vec<FailedInverse>,
+    /// What it waits for.
+    pub stage: RollingStage,
+}
+
+/// Where the machine is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum State {
+    /// Nothing is open.
+    #[default]
+    Idle,
+    /// Reading the host and planning.
+    Planning(Planning),
+    /// Running steps.
+    Applying(Applying),
+    /// Reading back and comparing.
+    Verifying(Verifying),
+    /// Applied; waiting for the coordinator over a new connection.
+    AwaitingConfirm(Awaiting),
+    /// Running inverses.
+    RollingBack(RollingBack),
+}
+
+impl State {
+    /// The state without its data.
+    #[must_use]
+    pub fn phase(&self) -> ApplyPhase {
+        match self {
+            Self::Idle => ApplyPhase::Idle,
+            Self::Planning(_) => ApplyPhase::Planning,
+            Self::Applying(_) => ApplyPhase::Applying,
+            Self::Verifying(_) => ApplyPhase::Verifying,
+            Self::AwaitingConfirm(_) => ApplyPhase::AwaitingConfirm,
+            Self::RollingBack(_) => ApplyPhase::RollingBack,
+        }
+    }
+
+    /// The order at work.
+    #[must_use]
+    pub fn order(&self) -> Option<&Order> {
+        match self {
+            Self::Planning(planning) => Some(&planning.order),
+            Self::Idle
+            | Self::Applying(_)
+            | Self::Verifying(_)
+            | Self::AwaitingConfirm(_)
+            | Self::RollingBack(_) => self.open().map(Open::order),
+        }
+    }
+
+    /// The open change.
+    #[must_use]
+    pub fn open(&self) -> Option<&Open> {
+        match self {
+            Self::Idle | Self::Planning(_) => None,
+            Self::Applying(at) => Some(&at.open),
+            Self::Verifying(at) => Some(&at.open),
+            Self::AwaitingConfirm(at) => Some(&at.open),
+            Self::RollingBack(at) => Some(&at.open),
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Uptime> {
+        match self {
+            Self::Idle | Self::Planning(_) => None,
+            Self::Applying(at) => at.open.abort.is_none().then_some(at.open.deadline.uptime),
+            Self::Verifying(at) => match at.stage {
+                VerifyingStage::Waiting { until } => Some(until.min(at.open.deadline.uptime)),
+                VerifyingStage::Reading { .. } => Some(at.open.deadline.uptime),
+                VerifyingStage::Recording => None,
+            },
+            Self::AwaitingConfirm(at) => match at.stage {
+                AwaitingStage::Waiting { until } => Some(until.min(at.open.deadline.uptime)),
+                AwaitingStage::Asking => Some(at.open.deadline.uptime),
+                AwaitingStage::Committing(_) => None,
+            },
+            Self::RollingBack(at) => match at.stage {
+                RollingStage::Waiting { until, .. } => Some(until),
+                RollingStage::Reading { .. }
+                | RollingStage::Inverting { .. }
+                | RollingStage::Proving { .. } => None,
+            },
+        }
+    }
+}
+
+/// A time from now on the monotonic clock.
+pub(super) fn after(now: Now, span: Millis) -> Uptime {
+    now.uptime.plus(span)
+}

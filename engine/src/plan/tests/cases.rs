@@ -1,0 +1,1 @@
+//! Readable cases, as folders. Being written.
