@@ -79,6 +79,15 @@ fn many_errors_in_a_large_document_end_in_time() {
 }
 
 #[test]
+fn size_and_number_of_values_are_limited() {
+    let comment = format!("# {}\n", "x".repeat(yaml::DOCUMENT_BYTES_MAX));
+    assert_eq!(rules_of(&network(&comment).unwrap_err()), [(LIMIT, 1, 1)]);
+    let list = format!("dns: [{}]\n", "a,".repeat(50_001));
+    let errors = network(&list).unwrap_err();
+    assert_eq!(errors[0].message, "the document has more than 50000 values");
+}
+
+#[test]
 fn nearest_words() {
     assert_eq!(near::nearest("vlann", ["vswitch", "vlan"]), Some("vlan"));
     assert_eq!(near::nearest("lvan", ["vswitch", "vlan"]), Some("vlan"));

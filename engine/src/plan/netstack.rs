@@ -10,8 +10,8 @@ use std::net::Ipv4Addr;
 
 pub(super) fn draft(draft: &mut Draft, desired: &DesiredNetwork) {
     let observed = draft.observed;
-    let replaced = !draft.replaced_vmks.is_empty();
-    if desired.netstacks.is_empty() && !replaced {
+    let carriers_go = !draft.replaced_vmks.is_empty() || !draft.removed_vmks.is_empty();
+    if desired.netstacks.is_empty() && !carriers_go {
         return;
     }
     let Some(found) = draft.need(&observed.netstacks, Component::Netstack, "the list of netstacks") else {
@@ -28,7 +28,7 @@ pub(super) fn draft(draft: &mut Draft, desired: &DesiredNetwork) {
             (Presence::Present(wanted), Some(found)) => fill(draft, desired, name, wanted, Some(found)),
         }
     }
-    if replaced {
+    if carriers_go {
         let empty = DesiredNetstack::default();
         for (name, found) in found.iter().filter(|(name, _)| !desired.netstacks.contains_key(*name)) {
             fill(draft, desired, name, &empty, Some(found));
@@ -126,8 +126,8 @@ fn fill(
     wanted: &DesiredNetstack,
     found: Option<&ObservedNetstack>,
 ) {
-    let comes_back = !draft.replaced_vmks.is_empty();
-    if !wanted.routes.is_empty() || comes_back {
+    let carriers_go = !draft.replaced_vmks.is_empty() || !draft.removed_vmks.is_empty();
+    if !wanted.routes.is_empty() || carriers_go {
         let none = Known::Read(Vec::new());
         let routes = found.map_or(&none, |found| &found.routes);
         if let Some(now) = draft.need(routes, Component::Netstack, &format!("the routes of `{name}`")) {
@@ -176,29 +176,23 @@ fn fill_routes(
     reach: &Reach,
 ) {
     let netstack = || name.clone();
-    let through = |network: RouteNetwork| -> Option<&ObservedRoute> {
-        now.iter().find(|route| route.network == network && route.gateway.is_some())
-    };
     for (network, setting) in wanted {
-        let current =
-            through(*network).filter(|route| !is_lost(draft, route)).and_then(|route| route.gateway);
+        let current = now.iter().find(|route| route.network == *network && route.gateway.is_some());
+        let lost = current.is_some_and(|route| is_lost(draft, route));
+        let current = current.and_then(|route| route.gateway);
         let next: Option<Ipv4Addr> = match setting {
             RouteSetting::Via(gateway) => Some(*gateway),
             RouteSetting::Absent => None,
         };
-        if current == next {
+        if current == next && !lost {
             continue;
         }
         if let Some(gateway) = next.filter(|gateway| !reach.covers(*gateway)) {
             let message = format!(
                 "gateway {gateway} of route `{network}` on netstack `{name}` is on no network of its adapters"
             );
-            draft.error(
-                "PLAN-012",
-                Component::Netstack,
-                message,
-                "correct the gateway, or give an adapter an address there",
-            );
+            let hint = "correct the gateway, or give an adapter an address there";
+            draft.error("PLAN-012", Component::Netstack, message, hint);
             continue;
         }
         if let Some(gateway) = current {
@@ -208,24 +202,28 @@ fn fill_routes(
             draft.push(Operation::RouteAdd { netstack: netstack(), network: *network, gateway }, None);
         }
     }
-    for route in now {
-        let replaced = route.vmk.as_ref().is_some_and(|vmk| draft.replaced_vmks.contains(vmk));
-        if let (true, Some(gateway), false) = (replaced, route.gateway, wanted.contains_key(&route.network)) {
-            if !reach.covers(gateway) {
-                let message = format!(
-                    "route `{}` through {gateway} goes away with its adapter's network",
-                    route.network
-                );
-                draft.warning(
-                    "PLAN-012",
-                    Component::Netstack,
-                    message,
-                    "state the route you want, or `absent`",
-                );
-                continue;
-            }
-            draft.push(Operation::RouteAdd { netstack: netstack(), network: route.network, gateway }, None);
+    for route in now.iter().filter(|route| !wanted.contains_key(&route.network)) {
+        if let (Some(gateway), true) = (route.gateway, is_lost(draft, route)) {
+            carry_over(draft, name, route.network, gateway, (reach, &route.vmk));
         }
+    }
+}
+
+/// A route that loses its adapter is removed by name, not by accident, and comes back with the new one.
+fn carry_over(
+    draft: &mut Draft,
+    name: &NetstackName,
+    network: RouteNetwork,
+    gateway: Ipv4Addr,
+    (reach, carrier): (&Reach, &Option<model::VmkName>),
+) {
+    draft.push(Operation::RouteRemove { netstack: name.clone(), network, gateway }, None);
+    let returns = carrier.as_ref().is_some_and(|vmk| draft.replaced_vmks.contains(vmk));
+    if returns && reach.covers(gateway) {
+        draft.push(Operation::RouteAdd { netstack: name.clone(), network, gateway }, None);
+    } else {
+        let message = format!("route `{network}` through {gateway} goes away with its adapter");
+        draft.warning("PLAN-012", Component::Netstack, message, "state the route you want, or `absent`");
     }
 }
 

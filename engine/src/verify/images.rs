@@ -1,14 +1,15 @@
 //! Two pictures of the same host compared: is everything as before?
 //!
-//! Volatile facts (time, ports in use, link state and speed, DHCP leases, virtual machines, boot) do not count.
+//! Connected routes follow from addresses and are not compared on their own. Volatile facts (time, ports in use, link state and speed, DHCP leases, virtual machines, boot) do not count.
 
 use super::text;
 use model::{
     Component, Difference, DifferenceKind, Known, ObservedIpv4, ObservedNetstack, ObservedNetwork,
-    ObservedNic, ObservedPortGroup, ObservedRoute, ObservedVmk, ObservedVswitch,
+    ObservedNic, ObservedPortGroup, ObservedRoute, ObservedVmk, ObservedVswitch, RouteNetwork,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::net::Ipv4Addr;
 
 /// The fields of an object that count, as text.
 type Fields = Vec<(&'static str, String)>;
@@ -72,7 +73,10 @@ fn nic(state: &ObservedNic) -> Fields {
 
 fn netstack(state: &ObservedNetstack) -> Fields {
     let ObservedNetstack { routes, dns_servers, dns_search } = state;
-    let routes = routes.clone().map(|routes| routes.into_iter().collect::<BTreeSet<ObservedRoute>>());
+    let routed = |routes: Vec<ObservedRoute>| -> BTreeSet<(RouteNetwork, Ipv4Addr)> {
+        routes.into_iter().filter_map(|route| Some((route.network, route.gateway?))).collect()
+    };
+    let routes = routes.clone().map(routed);
     vec![("routes", text(&routes)), ("dns_servers", text(dns_servers)), ("dns_search", text(dns_search))]
 }
 

@@ -1,7 +1,6 @@
 //! A small world to draw states from: bytes in, documents out. Naive on purpose.
 
-use crate::plan::{Planned, plan};
-use crate::project::project;
+use super::api::{Planned, plan, project};
 use model::{
     BootId, CdpStatus, DesiredIpv6, DesiredNetstack, DesiredNetwork, DesiredNic, DesiredPortGroup,
     DesiredSecurity, DesiredTeaming, DesiredVmk, DesiredVswitch, Duplex, FailureDetection, HostFacts,
@@ -193,13 +192,14 @@ fn desired_vmk(dice: &mut Dice, n: usize, on: PortGroupName) -> DesiredVmk {
             Ipv4Config::Static { address, gateway: None }
         }
     });
+    let still = matches!(ipv4, Some(Ipv4Config::Static { .. })); // routes may hang on it
     let tags = ["Management", "VMotion", "VSAN"];
     DesiredVmk {
         port_group: Some(on),
         netstack: dice.some(4, |dice| stack(if n == 0 { 0 } else { dice.roll(2) })),
         mtu: dice.some(4, mtu),
         mac: None,
-        enabled: dice.some(2, |dice| dice.flag()),
+        enabled: if still { None } else { dice.some(2, |dice| dice.flag()) },
         ipv4,
         ipv6: dice.some(2, |dice| DesiredIpv6 {
             dhcp: dice.some(4, |dice| dice.flag()),
