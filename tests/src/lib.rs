@@ -4,3 +4,4 @@
 //! `cargo xtask demo`). Must not decide anything about the product. Called by the tests and by xtask.
 
 pub mod host;
+pub mod lab;

@@ -1,0 +1,351 @@
+//! The event loop: what happens goes in, the apply machine decides, effects go out.
+//!
+//! Owns: the machine, the journal, and what is to be sent again until acknowledged. Must not: block
+//! (the host's programs run on the worker's thread) or decide about a change. Called by `main`.
+
+mod effects;
+mod report;
+
+use crate::drift::DriftWatch;
+use crate::host::boot::Clock;
+use crate::host::observe::Depth;
+use crate::host::worker::{Answer, CallOf, Job, Purpose, Worker};
+use crate::journal::{Journal, Opened};
+use crate::link::backoff::{Backoff, seed};
+use crate::link::stream::{Link, LinkEvent};
+use crate::settings::Settings;
+use engine::apply::{ApplyMachine, ConfirmVerdict, Effect, Event as ApplyEvent, Seen};
+use model::{ApplyPhase, BootId, ChangeId};
+use proto::convert::{AgentHello, FromAgent, FromCoordinator};
+use report::Reports;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
+
+/// Messages between the loop and its helpers: one of each kind, and room for repeats.
+const CHANNEL_MAX: usize = 32;
+/// Time between heartbeats until the coordinator says another one.
+const HEARTBEAT_DEFAULT: Duration = Duration::from_secs(10);
+/// A suspected drift is looked at again after this.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+
+/// Everything that can happen to the agent.
+enum Event {
+    /// From the stream.
+    Link(LinkEvent),
+    /// From the host.
+    Host(Answer),
+    /// From a confirmation that was asked for.
+    Confirm(ChangeId, Result<ConfirmVerdict, String>),
+    /// A deadline of the machine, a heartbeat or a look at the host is due.
+    Due,
+}
+
+/// The agent.
+pub struct Agent {
+    settings: Arc<Settings>,
+    clock: Clock,
+    boot: BootId,
+    instance: String,
+    machine: ApplyMachine,
+    journal: Journal,
+    worker: Worker,
+    drift: DriftWatch,
+    reports: Reports,
+    hello: watch::Sender<AgentHello>,
+    hurry: Arc<Notify>,
+    confirms: mpsc::Sender<(ChangeId, Result<ConfirmVerdict, String>)>,
+    connected: bool,
+    heartbeat: Duration,
+    next_heartbeat: Instant,
+    next_look: Instant,
+    looking: bool,
+    /// The next look reads everything.
+    look_full: bool,
+}
+
+/// What the loop listens to.
+struct Ears {
+    link: mpsc::Receiver<LinkEvent>,
+    host: mpsc::Receiver<Answer>,
+    confirms: mpsc::Receiver<(ChangeId, Result<ConfirmVerdict, String>)>,
+}
+
+/// Runs the agent; returns only when a helper it cannot live without is gone.
+pub async fn run(settings: Settings, clock: Clock, boot: BootId) -> anyhow::Result<()> {
+    let settings = Arc::new(settings);
+    let (journal, Opened { replay, health }) = Journal::open(&settings.state_dir, &boot);
+    if let engine::apply::JournalHealth::Damaged { detail } = &health {
+        tracing::error!(detail, "the journal cannot be trusted: no order is taken");
+    }
+    let last_outcome = replay.memory.held.as_ref().map(|held| held.outcome.clone());
+    let (machine, effects) =
+        ApplyMachine::restore(settings.host_id.clone(), boot.clone(), replay, health, clock.now());
+
+    let (answers, host) = mpsc::channel(CHANNEL_MAX);
+    let worker = Worker::start(&settings, boot.clone(), answers)?;
+    let (outgoing, to_link) = mpsc::channel(CHANNEL_MAX);
+    let (link_events, link) = mpsc::channel(CHANNEL_MAX);
+    let (confirms, confirm_answers) = mpsc::channel(CHANNEL_MAX);
+    let hurry = Arc::new(Notify::new());
+    let process = clock.now().wall.0 ^ (u64::from(std::process::id()) << 32);
+    let instance = format!("{}-{process:x}", std::process::id());
+    let (hello, hello_seen) = watch::channel(hello(&machine, &boot, &instance));
+    let helper = Link {
+        settings: Arc::clone(&settings),
+        hello: hello_seen,
+        outgoing: to_link,
+        events: link_events,
+        hurry: Arc::clone(&hurry),
+        backoff: Backoff::new(seed(settings.host_id.as_str(), process), settings.reconnect_max),
+    };
+    tokio::spawn(helper.run());
+
+    let now = Instant::now();
+    let mut agent = Agent {
+        reports: Reports::new(outgoing, last_outcome),
+        settings,
+        clock,
+        boot,
+        instance,
+        machine,
+        journal,
+        worker,
+        drift: DriftWatch::default(),
+        hello,
+        hurry,
+        confirms,
+        connected: false,
+        heartbeat: HEARTBEAT_DEFAULT,
+        next_heartbeat: now + HEARTBEAT_DEFAULT,
+        next_look: now,
+        looking: false,
+        look_full: true,
+    };
+    tracing::info!(host = %agent.settings.host_id, boot = agent.boot.0, "agent started");
+    agent.perform(effects);
+    agent.listen(Ears { link, host, confirms: confirm_answers }).await
+}
+
+fn hello(machine: &ApplyMachine, boot: &BootId, instance: &str) -> AgentHello {
+    AgentHello {
+        protocol_min: proto::PROTOCOL_MIN,
+        protocol_max: proto::PROTOCOL_MAX,
+        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        boot_id: boot.clone(),
+        instance_id: instance.to_owned(),
+        held_generation: machine.held_generation(),
+        committed_generation: machine.memory().committed_generation(),
+        open_change: machine.state().order().map(|order| order.change.clone()),
+        phase: machine.phase(),
+    }
+}
+
+impl Agent {
+    async fn listen(mut self, mut ears: Ears) -> anyhow::Result<()> {
+        loop {
+            let due = self.next_due();
+            // The host first: what it says belongs to a change that is already under way.
+            let event = tokio::select! {
+                biased;
+                answer = ears.host.recv() => answer.map(Event::Host),
+                confirm = ears.confirms.recv() => confirm.map(|(change, answer)| Event::Confirm(change, answer)),
+                event = ears.link.recv() => event.map(Event::Link),
+                () = tokio::time::sleep_until(due) => Some(Event::Due),
+            };
+            match event {
+                Some(event) => self.take(event),
+                None => anyhow::bail!("a helper of the agent has ended: it must be started again"),
+            }
+            self.hello.send_replace(hello(&self.machine, &self.boot, &self.instance));
+        }
+    }
+
+    /// The earliest of: machine deadline, heartbeat, look at the host.
+    fn next_due(&self) -> Instant {
+        let mut due = self.next_heartbeat;
+        if !self.looking && self.machine.phase() == ApplyPhase::Idle {
+            due = due.min(self.next_look);
+        }
+        if let Some(deadline) = self.machine.next_deadline() {
+            let left = deadline.0.saturating_sub(self.clock.now().uptime.0);
+            due = due.min(Instant::now() + Duration::from_millis(left));
+        }
+        due
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Link(event) => self.from_link(event),
+            Event::Host(answer) => self.from_host(answer),
+            Event::Confirm(change, Ok(verdict)) => {
+                // The coordinator was reached: the stream need not wait any longer.
+                if !self.connected {
+                    self.hurry.notify_one();
+                }
+                self.step(ApplyEvent::ConfirmAnswered { change, verdict });
+            }
+            Event::Confirm(change, Err(detail)) => {
+                tracing::warn!(%change, detail, "no confirmation yet");
+                self.step(ApplyEvent::ConfirmUnavailable { change, detail });
+            }
+            Event::Due => self.due(),
+        }
+    }
+
+    fn due(&mut self) {
+        let uptime = self.clock.now().uptime;
+        if self.machine.next_deadline().is_some_and(|deadline| deadline <= uptime) {
+            self.step(ApplyEvent::Tick);
+        }
+        let now = Instant::now();
+        if now >= self.next_heartbeat {
+            self.send_heartbeat();
+        }
+        if now >= self.next_look && !self.looking && self.machine.phase() == ApplyPhase::Idle {
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        let depth = if self.look_full { Depth::Full } else { Depth::WhenChanged };
+        let wall = self.clock.now().wall;
+        self.next_look = Instant::now() + self.settings.observe_period;
+        match self.worker.give(Job::Observe { purpose: Purpose::Periodic, depth, wall }) {
+            Ok(()) => (self.looking, self.look_full) = (true, false),
+            Err(_) => tracing::warn!("the host thread is busy: looking at the host later"),
+        }
+        // A save that failed is tried again with every look.
+        if self.machine.memory().persist_due && self.worker.give(Job::Persist).is_err() {
+            tracing::warn!("the host thread is busy: saving the configuration later");
+        }
+    }
+
+    fn look_soon(&mut self, after: Duration) {
+        self.look_full = true;
+        self.next_look = self.next_look.min(Instant::now() + after);
+    }
+
+    fn from_link(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Connected { heartbeat } => {
+                self.connected = true;
+                self.heartbeat = heartbeat;
+                self.reports.connected();
+                self.send_heartbeat();
+                if let Some(report) = self.drift.current() {
+                    self.reports.send(FromAgent::Drift(Box::new(report.clone())));
+                }
+            }
+            LinkEvent::Disconnected => {
+                self.connected = false;
+                self.reports.disconnected();
+            }
+            LinkEvent::Order(Ok(order)) => {
+                tracing::info!(change = %order.change, generation = order.generation.0, "order received");
+                self.step(ApplyEvent::OrderReceived(order));
+            }
+            LinkEvent::Order(Err(error)) => {
+                tracing::error!(%error, "order refused");
+                if let Some(outcome) = error.refusal() {
+                    self.reports.outcome(outcome);
+                }
+            }
+            LinkEvent::Message(message) => self.from_coordinator(message),
+        }
+    }
+
+    fn from_coordinator(&mut self, message: FromCoordinator) {
+        match message {
+            FromCoordinator::OutcomeAck { change, generation } => {
+                self.reports.outcome_acknowledged(&change, generation);
+            }
+            FromCoordinator::ObservationAck { hash } => self.reports.observation_acknowledged(hash),
+            FromCoordinator::ObserveNow => {
+                self.reports.want_observation();
+                self.look_soon(Duration::ZERO);
+            }
+            FromCoordinator::AreYouThere => self.send_heartbeat(),
+            FromCoordinator::Welcome { .. } | FromCoordinator::Order(_) | FromCoordinator::Goodbye { .. } => {
+                tracing::warn!("message of the coordinator out of turn");
+            }
+        }
+    }
+
+    fn from_host(&mut self, answer: Answer) {
+        match answer {
+            Answer::Observed { purpose: Purpose::Periodic, result, calls } => {
+                self.looking = false;
+                match result {
+                    Err(error) => tracing::warn!(error, "the host cannot be read"),
+                    Ok(observed) => {
+                        if self.machine.phase() == ApplyPhase::Idle {
+                            self.watch_drift(&observed);
+                        }
+                        self.reports.observation(*observed, calls);
+                    }
+                }
+            }
+            Answer::Observed { purpose: Purpose::Machine(token), result, calls } => {
+                let seen = result.clone().ok();
+                self.step(ApplyEvent::Observed(Seen { token, result, calls }));
+                if let Some(observed) = seen {
+                    self.reports.observation(*observed, calls);
+                }
+            }
+            Answer::Ran { call: CallOf::Step(index), result } => {
+                tracing::info!(step = index, result = ?result, "step done");
+                self.step(ApplyEvent::StepDone { index, result });
+            }
+            Answer::Ran { call: CallOf::Inverse(position), result } => {
+                tracing::info!(inverse = position, result = ?result, "inverse done");
+                self.step(ApplyEvent::InverseDone { position, result });
+            }
+            Answer::Persisted(result) => {
+                if let Err(error) = &result {
+                    tracing::error!(
+                        error,
+                        "the host's configuration is not saved: it would be lost at a reboot"
+                    );
+                }
+                self.step(ApplyEvent::Persisted(result));
+            }
+        }
+    }
+
+    fn watch_drift(&mut self, observed: &model::ObservedNetwork) {
+        let committed = self.machine.memory().committed.as_ref();
+        if let Some(report) = self.drift.look(&self.settings.host_id, committed, observed) {
+            tracing::warn!(differences = report.differences.len(), "drift");
+            self.reports.send(FromAgent::Drift(Box::new(report)));
+        }
+        if self.drift.doubtful() {
+            self.look_soon(SECOND_LOOK);
+        }
+    }
+
+    fn send_heartbeat(&mut self) {
+        self.next_heartbeat = Instant::now() + self.heartbeat;
+        if self.connected {
+            let drift = self.drift.current().is_some();
+            let committed = self.machine.memory().committed_generation();
+            self.reports.heartbeat(self.machine.phase(), committed, drift);
+        }
+    }
+
+    /// One event for the machine, and all that follows from it.
+    fn step(&mut self, event: ApplyEvent) {
+        let before = self.machine.phase();
+        let effects = self.machine.handle(event, self.clock.now());
+        self.perform(effects);
+        let after = self.machine.phase();
+        if before != after {
+            tracing::info!(?before, ?after, "apply state changed");
+        }
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        effects::perform(self, effects);
+    }
+}

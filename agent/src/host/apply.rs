@@ -1,0 +1,48 @@
+//! One operation on the host: spell it, run it, say how it ended. Must not judge the state after it.
+
+use super::runner::Runner;
+use engine::apply::StepResult;
+use esxcli::{FailureKind, classify};
+use model::Operation;
+use std::time::Duration;
+
+/// Runs one operation; blocks for at most `timeout`.
+#[must_use]
+pub fn run_operation(runner: &Runner, operation: &Operation, timeout: Duration) -> StepResult {
+    let argv = match esxcli::argv(operation) {
+        Ok(argv) => argv,
+        Err(error) => return StepResult::Failed { detail: error.to_string() },
+    };
+    let call = esxcli::display(&argv);
+    tracing::debug!(call, "esxcli");
+    let finished = match runner.run(&argv, timeout) {
+        Ok(finished) => finished,
+        Err(error) => return StepResult::Failed { detail: format!("{call}: {}", error.chain()) },
+    };
+    let Some(failure) = classify(finished.exit_code, &finished.stdout, &finished.stderr) else {
+        return StepResult::Done;
+    };
+    let detail = format!("{call}: {failure}");
+    match failure.kind {
+        FailureKind::AlreadySo => StepResult::AlreadySo { detail },
+        FailureKind::NotFound if removes(operation) => StepResult::AlreadySo { detail },
+        _ => StepResult::Failed { detail },
+    }
+}
+
+/// Removing what is not there leaves the host as wanted.
+fn removes(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::VswitchRemove { .. }
+            | Operation::UplinkRemove { .. }
+            | Operation::PortGroupRemove { .. }
+            | Operation::VmkRemove { .. }
+            | Operation::VmkIpv6AddressRemove { .. }
+            | Operation::VmkTagRemove { .. }
+            | Operation::NetstackRemove { .. }
+            | Operation::RouteRemove { .. }
+            | Operation::DnsServerRemove { .. }
+            | Operation::DnsSearchRemove { .. }
+    )
+}

@@ -1,0 +1,195 @@
+//! The long stream: connect, say hello, pass messages both ways, and come back after a random wait.
+//!
+//! Owns: the task and its connection. Must not: keep anything worth keeping; the event loop sends
+//! again what was not acknowledged. Called by the event loop by two bounded channels.
+
+use super::backoff::Backoff;
+use super::connect::{LinkError, connect};
+use super::tls::Identity;
+use crate::settings::Settings;
+use engine::apply::{UnreadableOrder, read_order};
+use model::Order;
+use proto::convert::{AgentHello, FromAgent, FromCoordinator};
+use proto::v1;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+
+/// Messages that may wait for the connection: one of each kind, and progress.
+const OUTGOING_MAX: usize = 32;
+/// A stream that lived this long was a good one.
+const GOOD_STREAM: Duration = Duration::from_secs(30);
+/// Longest wait for the first message.
+const WELCOME_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What the stream tells the event loop.
+#[derive(Debug)]
+pub enum LinkEvent {
+    /// The stream stands.
+    Connected {
+        /// Time between heartbeats.
+        heartbeat: Duration,
+    },
+    /// The stream is gone.
+    Disconnected,
+    /// An order, or something that should have been one.
+    Order(Result<Box<Order>, UnreadableOrder>),
+    /// Any other message.
+    Message(FromCoordinator),
+}
+
+/// What the task needs.
+pub struct Link {
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// What to say first, always as new as can be.
+    pub hello: watch::Receiver<AgentHello>,
+    /// What to send.
+    pub outgoing: mpsc::Receiver<FromAgent>,
+    /// Where to tell.
+    pub events: mpsc::Sender<LinkEvent>,
+    /// Ends a wait early: the coordinator was just reached otherwise.
+    pub hurry: Arc<Notify>,
+    /// How long to wait between tries.
+    pub backoff: Backoff,
+}
+
+/// Why a stream ended.
+enum End {
+    /// The coordinator asked to come back within this time.
+    Goodbye(Duration),
+    /// The event loop is gone.
+    Over,
+}
+
+impl Link {
+    /// Connects again and again until the event loop is gone.
+    pub async fn run(mut self) {
+        let mut next = 0usize;
+        loop {
+            let count = self.settings.coordinators.len().max(1);
+            let address = self.settings.coordinators.get(next % count).cloned().unwrap_or_default();
+            let started = Instant::now();
+            let wait = match self.session(&address).await {
+                Ok(End::Over) => return,
+                Ok(End::Goodbye(spread)) => self.backoff.within(spread),
+                Err(error) => {
+                    tracing::warn!(error = error.chain(), "no stream to the coordinator");
+                    next = next.wrapping_add(1);
+                    if started.elapsed() >= GOOD_STREAM {
+                        self.backoff.reset();
+                    }
+                    self.backoff.next_wait()
+                }
+            };
+            if self.events.send(LinkEvent::Disconnected).await.is_err() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.hurry.notified() => self.backoff.reset(),
+            }
+        }
+    }
+
+    async fn session(&mut self, address: &str) -> Result<End, LinkError> {
+        let refused = |status: tonic::Status| LinkError::Refused {
+            address: address.to_owned(),
+            status: Box::new(status),
+        };
+        let silent = || LinkError::Silent { address: address.to_owned(), after: WELCOME_TIMEOUT };
+        let mut client = connect(&self.settings, address, Identity::Host).await?;
+        // What was left from a stream before is stale.
+        while self.outgoing.try_recv().is_ok() {}
+        let (sender, receiver) = mpsc::channel(OUTGOING_MAX);
+        let hello = FromAgent::Hello(self.hello.borrow().clone());
+        self.pass_on(address, &sender, hello).await?;
+        let opened =
+            tokio::time::timeout(WELCOME_TIMEOUT, client.session(ReceiverStream::new(receiver))).await;
+        let mut incoming = opened.map_err(|_| silent())?.map_err(refused)?.into_inner();
+        let first = tokio::time::timeout(WELCOME_TIMEOUT, incoming.message()).await;
+        let first = first.map_err(|_| silent())?.map_err(refused)?;
+        let first = first.ok_or_else(|| LinkError::Ended { address: address.to_owned() })?;
+        let wire = |source| LinkError::Wire { address: address.to_owned(), source };
+        match FromCoordinator::try_from(first).map_err(wire)? {
+            FromCoordinator::Welcome { protocol, heartbeat } => {
+                tracing::info!(address, protocol, "stream to the coordinator stands");
+                let heartbeat = Duration::from_millis(heartbeat.0.max(100));
+                if self.events.send(LinkEvent::Connected { heartbeat }).await.is_err() {
+                    return Ok(End::Over);
+                }
+            }
+            FromCoordinator::Goodbye { spread } => return Ok(End::Goodbye(Duration::from_millis(spread.0))),
+            other => {
+                tracing::warn!(message = ?other, "the coordinator did not begin with a welcome");
+                return Err(LinkError::Ended { address: address.to_owned() });
+            }
+        }
+        self.pump(address, sender, incoming).await
+    }
+
+    async fn pump(
+        &mut self,
+        address: &str,
+        sender: mpsc::Sender<v1::AgentMessage>,
+        mut incoming: Streaming<v1::CoordinatorMessage>,
+    ) -> Result<End, LinkError> {
+        loop {
+            tokio::select! {
+                message = incoming.message() => {
+                    let message = message.map_err(|status| LinkError::Refused {
+                        address: address.to_owned(),
+                        status: Box::new(status),
+                    })?;
+                    let Some(message) = message else {
+                        return Err(LinkError::Ended { address: address.to_owned() });
+                    };
+                    let event = match understand(message) {
+                        Ok(LinkEvent::Message(FromCoordinator::Goodbye { spread })) => {
+                            return Ok(End::Goodbye(Duration::from_millis(spread.0)));
+                        }
+                        Ok(event) => event,
+                        Err(error) => {
+                            tracing::warn!(%error, "message of the coordinator left out");
+                            continue;
+                        }
+                    };
+                    if self.events.send(event).await.is_err() {
+                        return Ok(End::Over);
+                    }
+                }
+                message = self.outgoing.recv() => {
+                    let Some(message) = message else { return Ok(End::Over) };
+                    self.pass_on(address, &sender, message).await?;
+                }
+            }
+        }
+    }
+
+    /// A message that cannot be put on the wire is told and left out; the stream goes on.
+    async fn pass_on(
+        &self,
+        address: &str,
+        sender: &mpsc::Sender<v1::AgentMessage>,
+        message: FromAgent,
+    ) -> Result<(), LinkError> {
+        let message = match v1::AgentMessage::try_from(message) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::error!(%error, "message for the coordinator cannot be sent");
+                return Ok(());
+            }
+        };
+        sender.send(message).await.map_err(|_| LinkError::Ended { address: address.to_owned() })
+    }
+}
+
+/// An order that cannot be understood is still answered, so its bytes are read here.
+fn understand(message: v1::CoordinatorMessage) -> Result<LinkEvent, proto::convert::WireError> {
+    if let Some(v1::coordinator_message::Message::Order(offer)) = &message.message {
+        return Ok(LinkEvent::Order(read_order(&offer.order_json).map(Box::new)));
+    }
+    Ok(LinkEvent::Message(FromCoordinator::try_from(message)?))
+}

@@ -1,0 +1,78 @@
+//! TLS of the agent: its own certificate, one pinned authority, ring, nothing else trusted.
+
+use crate::settings::Settings;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why there is no usable TLS configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A PEM file cannot be read.
+    #[error("{path} is not a readable PEM file: enrol this host, or correct the settings")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// Certificate, key or authority do not fit.
+    #[error("certificate and key of this host cannot be used: enrol it again")]
+    Unusable(#[source] rustls::Error),
+    /// The name of the coordinator is none.
+    #[error("server_name `{name}` is not a name")]
+    ServerName {
+        /// The name.
+        name: String,
+        /// What is wrong.
+        source: InvalidDnsNameError,
+    },
+}
+
+/// Who the agent is on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// This host, by its certificate.
+    Host,
+    /// Nobody yet: enrolment.
+    None,
+}
+
+/// The configuration; read anew for each connection, so that a renewed certificate counts at once.
+pub fn client_config(settings: &Settings, identity: Identity) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(&settings.ca_file)? {
+        roots.add(authority).map_err(TlsError::Unusable)?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Unusable)?
+        .with_root_certificates(roots);
+    let mut config = match identity {
+        Identity::None => builder.with_no_client_auth(),
+        Identity::Host => {
+            let chain = certificates(&settings.certificate_file)?;
+            let key = PrivateKeyDer::from_pem_file(&settings.key_file)
+                .map_err(|source| TlsError::Pem { path: settings.key_file.clone(), source })?;
+            builder.with_client_auth_cert(chain, key).map_err(TlsError::Unusable)?
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    // A confirmation must prove a whole new handshake.
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+/// The name the coordinator must prove.
+pub fn server_name(settings: &Settings) -> Result<ServerName<'static>, TlsError> {
+    ServerName::try_from(settings.server_name.clone())
+        .map_err(|source| TlsError::ServerName { name: settings.server_name.clone(), source })
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let pem = |source| TlsError::Pem { path: path.to_owned(), source };
+    CertificateDer::pem_file_iter(path).map_err(pem)?.collect::<Result<_, _>>().map_err(pem)
+}

@@ -1,0 +1,49 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Settings, SettingsError> {
+    Settings::parse(Path::new("agent.toml"), text)
+}
+
+const LEAST: &str = "host_id = \"esx1\"\nstate_dir = \"state\"\ncoordinators = [\"127.0.0.1:7443\"]\n";
+
+#[test]
+fn the_least_settings_get_defaults() {
+    let settings = parse(LEAST).unwrap();
+    assert_eq!(settings.host_id.as_str(), "esx1");
+    assert_eq!(settings.ca_file, Path::new("state/ca.pem"));
+    assert_eq!(settings.max_parallel_reads, 4);
+    assert_eq!(settings.esxcli, Path::new("/bin/esxcli"));
+    assert_eq!(settings.log_level, tracing::Level::INFO);
+}
+
+#[test]
+fn every_key_is_taken() {
+    let text = format!(
+        "{LEAST}server_name = \"c\"\nca_file = \"a\"\ncertificate_file = \"b\"\nkey_file = \"k\"\n\
+         esxcli = \"/e\"\nauto_backup = \"/b\"\ncoordinator_address = \"10.0.0.1\"\nobserve_period_secs = 5\n\
+         full_read_period_secs = 6\nstep_timeout_secs = 7\nread_timeout_secs = 8\nmax_parallel_reads = 2\n\
+         reconnect_max_secs = 9\nboot_id_file = \"/boot\"\nlog_level = \"debug\"\n\
+         [extra_env]\nPOINTSMAN_SIM_HOST = \"/host\"\n"
+    );
+    let settings = parse(&text).unwrap();
+    assert_eq!(settings.coordinator_address, Some(Ipv4Addr::new(10, 0, 0, 1)));
+    assert_eq!(settings.read_timeout, Duration::from_secs(8));
+    assert_eq!(settings.extra_env.get("POINTSMAN_SIM_HOST").map(String::as_str), Some("/host"));
+}
+
+#[test]
+fn what_cannot_be_used_is_named() {
+    for (text, part) in [
+        ("state_dir = \"s\"\ncoordinators = [\"a:1\"]", "host_id"),
+        ("host_id = \"h\"\ncoordinators = [\"a:1\"]", "state_dir"),
+        ("host_id = \"h\"\nstate_dir = \"s\"", "coordinators"),
+        ("host_id = \"h\"\nstate_dir = \"s\"\ncoordinators = [\"a\"]", "coordinators"),
+    ] {
+        assert!(parse(text).unwrap_err().to_string().contains(part), "{text}");
+    }
+    assert!(parse(&format!("{LEAST}observe_period_secs = 0")).is_err());
+    assert!(parse(&format!("{LEAST}max_parallel_reads = 99")).is_err());
+    assert!(parse(&format!("{LEAST}log_level = \"loud\"")).is_err());
+    let error = parse(&format!("{LEAST}surprise = 1")).unwrap_err();
+    assert!(matches!(error, SettingsError::Malformed { .. }));
+}

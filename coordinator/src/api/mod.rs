@@ -1,0 +1,114 @@
+//! The operators' interface: HTTP and JSON below `/api/v1`, for people of this machine with the operator's token.
+//!
+//! Owns: routes, the check of the token, limits, errors as `application/problem+json`, views. Must not: decide about
+//! hosts or write to a host; actions go through [`Operations`]. Called by the composition root, which serves
+//! [`router`] on the operators' address.
+
+mod auth;
+mod error;
+mod page;
+mod v1;
+pub mod views;
+
+#[cfg(test)]
+pub(crate) mod testkit;
+#[cfg(test)]
+mod tests;
+
+use crate::fleet::{FleetHandle, LiveHost};
+use crate::store::Db;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use error::ApiError;
+use model::RolloutId;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Largest request body, in bytes.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// What an operator wants of a rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RolloutCommand {
+    /// Send no more orders.
+    Pause,
+    /// Go on after a pause or a halt.
+    Resume,
+    /// End it; hosts keep what they have.
+    Abort,
+}
+
+impl RolloutCommand {
+    /// The word in routes and in the audit trail.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Abort => "abort",
+        }
+    }
+}
+
+/// Why a rollout did not take a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SteerError {
+    /// It is not in a phase where the command means something.
+    #[error("{0}")]
+    Conflict(String),
+    /// It could not be done now.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Answer of [`Operations::steer`].
+pub type SteerFuture<'a> = Pin<Box<dyn Future<Output = Result<(), SteerError>> + Send + 'a>>;
+
+/// What the rest of the coordinator does for operators.
+pub trait Operations: Send + Sync {
+    /// Looks at the configuration repository now.
+    fn nudge_repository(&self);
+
+    /// Hands a command to the driver of a rollout; the driver stores the reason and the new phase.
+    fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_>;
+}
+
+/// Who is live right now.
+pub trait Live: Send + Sync {
+    /// Every host with an open stream.
+    fn hosts(&self) -> Vec<LiveHost>;
+}
+
+impl Live for FleetHandle {
+    fn hosts(&self) -> Vec<LiveHost> {
+        self.snapshot()
+    }
+}
+
+/// What the interface needs.
+#[derive(Clone)]
+pub struct ApiParts {
+    /// The database.
+    pub db: Db,
+    /// The live hosts.
+    pub live: Arc<dyn Live>,
+    /// Actions.
+    pub operations: Arc<dyn Operations>,
+    /// The operator's token.
+    pub operator_token: Arc<str>,
+}
+
+/// The whole interface.
+pub fn router(parts: ApiParts) -> Router {
+    let key = auth::Key::new(&parts.operator_token);
+    let guarded = v1::routes().with_state(parts).layer(from_fn_with_state(key, auth::require));
+    Router::new()
+        .route("/api/v1/healthz", get(async || "ok\n"))
+        .nest("/api/v1", guarded)
+        .fallback(async || ApiError::no_route())
+        .method_not_allowed_fallback(async || ApiError::no_method())
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+}

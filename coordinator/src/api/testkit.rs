@@ -1,0 +1,203 @@
+//! A router on a real database in a temporary folder, with actions that only remember. For tests of the API and verbs.
+
+use super::{ApiParts, Live, Operations, RolloutCommand, SteerError, SteerFuture, router};
+use crate::fleet::LiveHost;
+use crate::store::changes::{self, Acceptance, NewChange};
+use crate::store::hosts::{self, KnownHost};
+use crate::store::plans::NewPlan;
+use crate::store::rfcs::{NewRfc, RfcState};
+use crate::store::rollouts::{self, NewRollout, RolloutUpdate};
+use crate::store::{Db, observations};
+use axum::Router;
+use model::{
+    ChangeId, DesiredNetwork, Disruption, HostGroupId, HostId, ObservedNetwork, Operation, Plan, PlanDigest,
+    ProbePlan, RolloutId, RolloutPhase, RolloutSpec, Step, Wall, Wave,
+};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// The operator's token of every rig.
+pub const TOKEN: &str = "a-long-operator-token";
+
+#[derive(Default)]
+struct Remembered(Mutex<Vec<String>>);
+
+impl Operations for Remembered {
+    fn nudge_repository(&self) {
+        self.0.lock().unwrap().push("nudge".to_owned());
+    }
+
+    fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_> {
+        Box::pin(async move {
+            if command == RolloutCommand::Resume {
+                return Err(SteerError::Conflict("cannot resume: it is pending".to_owned()));
+            }
+            self.0.lock().unwrap().push(format!("{} {rollout}: {reason}", command.as_str()));
+            Ok(())
+        })
+    }
+}
+
+struct Nobody;
+
+impl Live for Nobody {
+    fn hosts(&self) -> Vec<LiveHost> {
+        Vec::new()
+    }
+}
+
+/// A router and what is behind it.
+pub struct Rig {
+    runtime: Runtime,
+    dir: TempDir,
+    db: Db,
+    remembered: Arc<Remembered>,
+    router: Router,
+    url: Option<String>,
+}
+
+impl Rig {
+    pub fn new() -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let db = runtime.block_on(Db::open(&format!("sqlite://{}/api.db", dir.path().display()))).unwrap();
+        let remembered = Arc::new(Remembered::default());
+        let operations: Arc<dyn Operations> = remembered.clone();
+        let parts =
+            ApiParts { db: db.clone(), live: Arc::new(Nobody), operations, operator_token: TOKEN.into() };
+        Self { runtime, dir, db, remembered, router: router(parts), url: None }
+    }
+
+    /// A rig that also listens.
+    pub fn serving() -> Self {
+        let mut rig = Self::new();
+        let listener = rig.runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        rig.url = Some(format!("http://{}", listener.local_addr().unwrap()));
+        let router = rig.router.clone();
+        rig.runtime.spawn(async move { axum::serve(listener, router).await });
+        rig
+    }
+
+    pub fn url(&self) -> String {
+        self.url.clone().unwrap()
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    pub fn actions(&self) -> Vec<String> {
+        self.remembered.0.lock().unwrap().clone()
+    }
+
+    pub fn wait<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// Makes hosts known, in group `prod`.
+    pub fn add_hosts(&self, names: &[&str]) {
+        let known: Vec<KnownHost> = names
+            .iter()
+            .map(|name| KnownHost {
+                id: HostId::new(*name).unwrap(),
+                group: HostGroupId::new("prod").unwrap(),
+                labels: BTreeMap::new(),
+            })
+            .collect();
+        self.wait(async {
+            let mut tx = self.db.begin().await.unwrap();
+            hosts::upsert_known_hosts(&mut tx, &BTreeMap::new(), &known, Wall(1)).await.unwrap();
+            tx.commit().await.unwrap();
+        });
+    }
+
+    pub fn observe(&self, host: &str, network: &ObservedNetwork) {
+        let host = HostId::new(host).unwrap();
+        self.wait(async {
+            let mut tx = self.db.begin().await.unwrap();
+            observations::record(&mut tx, &host, network, "hash-1", Wall(2)).await.unwrap();
+            tx.commit().await.unwrap();
+        });
+    }
+
+    /// An accepted change of RFC 7 with a rollout of one host per wave.
+    pub fn add_change(&self, name: &str, on: &[&str]) {
+        self.add_hosts(on);
+        let acceptance = acceptance(name, on);
+        self.wait(async {
+            let mut tx = self.db.begin().await.unwrap();
+            changes::accept_change(&mut tx, &acceptance, "task:test").await.unwrap();
+            tx.commit().await.unwrap();
+        });
+    }
+
+    pub fn end_rollout(&self, id: &str, phase: RolloutPhase) {
+        let id = RolloutId::new(id).unwrap();
+        let update = RolloutUpdate { phase, state: json!({}), reason: None, now: Wall(9) };
+        self.wait(async {
+            let mut tx = self.db.begin().await.unwrap();
+            rollouts::save_state(&mut tx, &id, 1, &update).await.unwrap();
+            tx.commit().await.unwrap();
+        });
+    }
+}
+
+fn plan(host: &str) -> NewPlan {
+    let set = |vlan: u64| Operation::PortGroupVlanSet {
+        port_group: "VM Network".parse().unwrap(),
+        vlan: model::Vlan::try_from(vlan).unwrap(),
+    };
+    let disruption = Disruption::TrafficLoss;
+    let step = Step { operation: set(31), inverse: vec![set(30)], disruption };
+    NewPlan {
+        host: HostId::new(host).unwrap(),
+        plan: Plan { steps: vec![step], disruption, digest: PlanDigest("d".repeat(64)) },
+        desired: DesiredNetwork::default(),
+        esxcli_lines: vec![],
+    }
+}
+
+fn acceptance(name: &str, on: &[&str]) -> Acceptance {
+    let document = serde_json::from_value(json!({
+        "rfc": 7, "title": "New VLAN", "type": "normal", "status": "proposed", "authors": ["a team"],
+        "reason": "a new service needs a network of its own",
+    }));
+    Acceptance {
+        change: NewChange {
+            id: ChangeId::new(name).unwrap(),
+            commit: format!("commit-{name}"),
+            parent: None,
+            author: "a team".to_owned(),
+            message: "New VLAN\n\nMore.".to_owned(),
+            findings: vec![],
+            disruption_allowed: Disruption::TrafficLoss,
+            probes: ProbePlan::default(),
+            created: Wall(5),
+        },
+        rfc: Some(NewRfc {
+            document: document.unwrap(),
+            body: String::new(),
+            state: RfcState::Merged,
+            commit: format!("commit-{name}"),
+            author: "a team".to_owned(),
+            path: "rfcs/0007-new-vlan.md".to_owned(),
+        }),
+        plans: on.iter().map(|host| plan(host)).collect(),
+        rollout: Some(NewRollout {
+            id: RolloutId::new(format!("rollout-{name}")).unwrap(),
+            spec: RolloutSpec::default(),
+            phase: RolloutPhase::Pending,
+            state: json!({}),
+            waves: on.iter().map(|host| Wave { hosts: vec![HostId::new(*host).unwrap()] }).collect(),
+        }),
+    }
+}

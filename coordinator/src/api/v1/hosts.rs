@@ -1,0 +1,100 @@
+//! Hosts, what they look like, and their groups.
+
+use super::super::ApiParts;
+use super::super::error::ApiError;
+use super::super::page::{PageQuery, cursor};
+use super::super::views::{GroupView, HostView, ObservedView, PageView};
+use super::Answer;
+use crate::fleet::LiveHost;
+use crate::store::hosts::{self as stored, HostFilter, HostRecord};
+use crate::store::observations;
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use model::HostId;
+use std::collections::BTreeMap;
+
+pub async fn list(
+    State(parts): State<ApiParts>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Answer<PageView<HostView>> {
+    let Query(query) = query?;
+    let after: Option<HostId> = query.after()?;
+    let page = stored::list(&parts.db, &HostFilter::default(), after.as_ref(), query.limit()?).await?;
+    let live: BTreeMap<HostId, LiveHost> =
+        parts.live.hosts().into_iter().map(|live| (live.host.clone(), live)).collect();
+    let items = page.items.into_iter().map(|record| {
+        let live = live.get(&record.id);
+        view(record, live)
+    });
+    Ok(Json(PageView { items: items.collect(), next: page.next.map(|id| cursor(id.as_str())) }))
+}
+
+pub async fn get(State(parts): State<ApiParts>, Path(id): Path<String>) -> Answer<HostView> {
+    let record = find(&parts, &id).await?;
+    let live = parts.live.hosts().into_iter().find(|live| live.host == record.id);
+    Ok(Json(view(record, live.as_ref())))
+}
+
+pub async fn observed(State(parts): State<ApiParts>, Path(id): Path<String>) -> Answer<ObservedView> {
+    let record = find(&parts, &id).await?;
+    let latest = observations::latest(&parts.db, &record.id).await?;
+    let latest = latest.ok_or_else(|| ApiError::not_found("an observation of host", &id))?;
+    let observations::LatestObservation { host, hash, observed_at, network } = latest;
+    Ok(Json(ObservedView { host, observed_at, hash, network }))
+}
+
+pub async fn groups(State(parts): State<ApiParts>) -> Answer<PageView<GroupView>> {
+    let groups = stored::groups(&parts.db).await?.into_iter().map(|group| {
+        let stored::GroupRecord { id, document, listed, updated: _ } = group;
+        GroupView { id, document, listed }
+    });
+    Ok(Json(PageView::whole(groups.collect())))
+}
+
+async fn find(parts: &ApiParts, id: &str) -> Result<HostRecord, ApiError> {
+    let missing = || ApiError::not_found("host", id);
+    let host = HostId::new(id).map_err(|_| missing())?;
+    stored::get(&parts.db, &host).await?.ok_or_else(missing)
+}
+
+fn view(record: HostRecord, live: Option<&LiveHost>) -> HostView {
+    let HostRecord {
+        id,
+        group,
+        labels,
+        status,
+        listed,
+        generation_allocated,
+        generation_committed,
+        committed_change,
+        committed_rfc,
+        committed_at,
+        enrolled_at: _,
+        last_seen,
+        agent_version,
+        boot_id: _,
+        facts,
+        observation_hash: _,
+        observed_at,
+    } = record;
+    HostView {
+        id,
+        group,
+        labels,
+        status: status.as_str().to_owned(),
+        listed,
+        connected: live.is_some(),
+        phase: live.map(|live| live.phase),
+        generation_allocated,
+        generation_committed,
+        committed_change,
+        committed_rfc,
+        committed_at,
+        drift: live.is_some_and(|live| live.drift),
+        last_seen: live.map(|live| live.last_seen).or(last_seen),
+        agent_version,
+        facts,
+        observed_at,
+    }
+}

@@ -1,0 +1,27 @@
+//! The coordinator itself, and the nudge to read the repository.
+
+use super::super::ApiParts;
+use super::super::views::{AcceptedView, StatusView};
+use super::{Answer, note};
+use crate::store::{changes, rollouts};
+use axum::Json;
+use axum::extract::State;
+use serde_json::json;
+
+pub async fn get(State(parts): State<ApiParts>) -> Answer<StatusView> {
+    Ok(Json(StatusView {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        database: parts.db.engine_name().to_owned(),
+        repository_head: changes::last_seen_commit(&parts.db).await?,
+        connected_hosts: parts.live.hosts().len(),
+        active_rollouts: rollouts::active(&parts.db).await?.len(),
+    }))
+}
+
+pub async fn sync(State(parts): State<ApiParts>) -> Answer<AcceptedView> {
+    let mut tx = parts.db.begin().await?;
+    note(&mut tx, "repository.sync", "repository".to_owned(), json!({})).await?;
+    tx.commit().await?;
+    parts.operations.nudge_repository();
+    Ok(Json(AcceptedView { message: "the repository is being read".to_owned() }))
+}

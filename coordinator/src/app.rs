@@ -1,0 +1,247 @@
+//! The composition root: builds the parts, hands each only what it needs, and ends them in order.
+//!
+//! Owns: start and shutdown. Must not: decide anything. Called by `pointsman serve` and by tests that run a coordinator
+//! in their own process.
+//!
+//! ```text
+//!   repository --> repo_sync --accepts--> store <--drives-- rollout_driver --orders--> fleet --> hosts
+//!                      ^                    ^                     ^                      |
+//!                      +------nudges--------+----fleet_intake-----+<-----events----------+
+//! ```
+
+mod error;
+mod operations;
+mod token_file;
+mod token_store;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ServeError;
+pub use operations::OperatorActions;
+pub use token_store::StoredTokens;
+
+use crate::api::{self, ApiParts};
+use crate::fleet::{self, FleetHandle, FleetParts, FleetServer, FleetSettings};
+use crate::settings::Settings;
+use crate::store::Db;
+use crate::store::writer::{self, Writer};
+use crate::tasks::confirm::Confirmations;
+use crate::tasks::fleet_intake::{self, IntakeParts, ProgressBoard};
+use crate::tasks::repo_sync::{MirrorThread, RepoHandle, RepoSignals};
+use crate::tasks::rollout_driver::{self, RolloutHandle, SentLog};
+use crate::tasks::wall_now;
+use crate::trust::Authority;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How long a part may take to end after it was told to.
+const END_LIMIT: Duration = Duration::from_secs(10);
+
+/// What the operators' interface and tests may use of a running coordinator.
+#[derive(Clone)]
+pub struct Parts {
+    /// The database.
+    pub db: Db,
+    /// The live hosts.
+    pub fleet: FleetHandle,
+    /// Has the repository looked at, and tells how it stands with it.
+    pub nudge_repo: RepoHandle,
+    /// Pauses, resumes and aborts rollouts.
+    pub driver: RolloutHandle,
+    /// How far hosts are with their orders.
+    pub progress: ProgressBoard,
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// The operators' token.
+    pub operator_token: Arc<str>,
+}
+
+/// A running coordinator.
+pub struct App {
+    parts: Parts,
+    agents_address: SocketAddr,
+    operators_address: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: FleetServer,
+    writer: Writer,
+    tasks: Vec<(&'static str, JoinHandle<()>)>,
+    intake: JoinHandle<()>,
+    writing: JoinHandle<()>,
+}
+
+/// Runs a coordinator until the process is told to end (SIGTERM, or an interrupt from the keyboard).
+pub async fn serve(settings: Settings) -> Result<(), ServeError> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(ServeError::System)?;
+    let app = App::start(settings).await?;
+    tracing::info!(agents = %app.agents_address, operators = %app.operators_address, "the coordinator is ready");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(ServeError::System)?,
+    }
+    tracing::info!("the coordinator is ending");
+    app.shutdown().await;
+    Ok(())
+}
+
+impl App {
+    /// Starts everything; when a part cannot be started, none stays behind.
+    pub async fn start(settings: Settings) -> Result<Self, ServeError> {
+        let settings = Arc::new(settings);
+        make_state_dir(&settings.state_dir)?;
+        let operator_token = token_file::read_or_make(&settings.operator_token_file())?;
+        let authority = Arc::new(open_authority(&settings)?);
+        let certificate = authority.issue_server(&settings.server_names, wall_now())?;
+        let agents = listen("listen_agents", settings.listen_agents).await?;
+        let operators = listen("listen_operators", settings.listen_operators).await?;
+        let operators_address = operators.local_addr().map_err(ServeError::System)?;
+        let db = Db::open(settings.database_url.expose()).await?;
+        let mirror = MirrorThread::open(settings.mirror()).await?;
+        let (stop, stopped) = watch::channel(false);
+        let (writer, writing) = writer::spawn(db.clone());
+        let sent = SentLog::default();
+        let fleet_parts = FleetParts {
+            authority,
+            certificate,
+            tokens: Arc::new(StoredTokens::new(db.clone())),
+            confirm: Arc::new(Confirmations::new(db.clone(), sent.clone())),
+        };
+        let fleet_settings = FleetSettings { heartbeat: settings.heartbeat, ..FleetSettings::default() };
+        let (server, fleet, events) = fleet::start(agents, fleet_settings, fleet_parts)
+            .map_err(|error| ServeError::Fleet(error.to_string()))?;
+        let signals = RepoSignals::default();
+        let nudge_repo = signals.handle();
+        let (driver, driving) = rollout_driver::spawn(
+            db.clone(),
+            Arc::new(fleet.clone()),
+            sent,
+            signals.nudge(),
+            stopped.clone(),
+        );
+        let progress = ProgressBoard::default();
+        let intake_parts = IntakeParts {
+            db: db.clone(),
+            writer: writer.clone(),
+            rollouts: driver.clone(),
+            repo: nudge_repo.clone(),
+            progress: progress.clone(),
+        };
+        let intake = tokio::spawn(fleet_intake::run(intake_parts, events));
+        let poll = settings.repository.poll;
+        let syncing = signals.spawn(db.clone(), mirror, driver.clone(), poll, stopped.clone());
+        let seeing = fleet_intake::flush_last_seen(fleet.clone(), writer.clone(), stopped.clone());
+        let parts = Parts { db, fleet, nudge_repo, driver, progress, settings, operator_token };
+        let serving = serve_operators(operators, &parts, stopped);
+        let tasks = vec![
+            ("operators' interface", tokio::spawn(serving)),
+            ("repository task", syncing),
+            ("rollout driver", driving),
+            ("last seen task", tokio::spawn(seeing)),
+        ];
+        let agents_address = server.local_address();
+        Ok(Self { parts, agents_address, operators_address, stop, server, writer, tasks, intake, writing })
+    }
+
+    /// What the operators' interface and tests may use.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Where agents connect.
+    #[must_use]
+    pub fn agents_address(&self) -> SocketAddr {
+        self.agents_address
+    }
+
+    /// Where operators connect.
+    #[must_use]
+    pub fn operators_address(&self) -> SocketAddr {
+        self.operators_address
+    }
+
+    /// Ends everything: first what makes work, then the agents' port, then what stores, then the database.
+    pub async fn shutdown(self) {
+        let Self { parts, stop, server, writer, tasks, intake, writing, .. } = self;
+        stop.send_replace(true);
+        for (name, task) in tasks {
+            end(name, task).await;
+        }
+        server.shutdown().await;
+        end("fleet intake", intake).await;
+        let Parts { db, .. } = parts;
+        drop(writer);
+        end("store writer", writing).await;
+        db.close().await;
+    }
+}
+
+async fn end(name: &'static str, mut task: JoinHandle<()>) {
+    match tokio::time::timeout(END_LIMIT, &mut task).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(name, %error, "a part of the coordinator failed"),
+        Err(_) => {
+            tracing::warn!(name, "a part of the coordinator did not end in time");
+            task.abort();
+        }
+    }
+}
+
+fn make_state_dir(dir: &Path) -> Result<(), ServeError> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|source| ServeError::StateDir { path: dir.to_owned(), source })
+}
+
+/// Opens the authority; the very first start makes it.
+fn open_authority(settings: &Settings) -> Result<Authority, ServeError> {
+    let dir = settings.authority_dir();
+    let authority = if dir.exists() {
+        Authority::open(&dir)?
+    } else {
+        tracing::info!(dir = %dir.display(), "first start: making the certificate authority");
+        Authority::create(&dir, &settings.trust_domain, wall_now())?
+    };
+    if authority.trust_domain() != settings.trust_domain {
+        return Err(ServeError::OtherDomain {
+            found: authority.trust_domain().to_owned(),
+            wanted: settings.trust_domain.clone(),
+        });
+    }
+    Ok(authority)
+}
+
+async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { key, address, source })
+}
+
+fn serve_operators(
+    listener: TcpListener,
+    parts: &Parts,
+    mut stop: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let router = api::router(ApiParts {
+        db: parts.db.clone(),
+        live: Arc::new(parts.fleet.clone()),
+        operations: Arc::new(OperatorActions::new(parts.nudge_repo.clone(), parts.driver.clone())),
+        operator_token: Arc::clone(&parts.operator_token),
+    });
+    async move {
+        let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+            // An error means that the sender is gone: the same.
+            let _ = stop.wait_for(|stop| *stop).await;
+        });
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the operators' interface ended with an error");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A coordinator in this process: it starts, answers, and ends.
+
+use super::*;
+use crate::settings::{DatabaseUrl, RepositorySettings};
+use crate::trust::{Token, TokenGrant, TokenRefusal, TokenStore, redeem_token};
+use model::{HostId, Millis, Wall};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+fn settings(dir: &Path) -> Settings {
+    let state_dir = dir.join("state");
+    Settings {
+        database_url: DatabaseUrl::new(format!("sqlite://{}", state_dir.join("p.db").display())),
+        state_dir,
+        listen_agents: "127.0.0.1:0".parse().unwrap(),
+        listen_operators: "127.0.0.1:0".parse().unwrap(),
+        server_names: vec!["localhost".to_owned()],
+        trust_domain: "example.net".to_owned(),
+        heartbeat: Duration::from_secs(1),
+        repository: RepositorySettings {
+            url: format!("file://{}", dir.join("nowhere").display()),
+            branch: "main".to_owned(),
+            poll: Duration::from_secs(1),
+            auth: crate::repo::Auth::None,
+        },
+    }
+}
+
+async fn get(address: SocketAddr, path: &str, token: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn it_starts_answers_operators_and_ends_and_starts_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut token = None;
+    for _ in 0..2 {
+        let app = App::start(settings(dir.path())).await.unwrap();
+        let parts = app.parts().clone();
+        let known = token.get_or_insert_with(|| parts.operator_token.clone());
+        assert_eq!(*known, parts.operator_token, "the token stays");
+        let address = app.operators_address();
+        assert!(get(address, "/api/v1/healthz", "").await.starts_with("HTTP/1.1 200"));
+        assert!(get(address, "/api/v1/status", "wrong").await.starts_with("HTTP/1.1 401"));
+        assert!(get(address, "/api/v1/status", known).await.starts_with("HTTP/1.1 200"));
+        // The repository does not exist: the coordinator runs and says so.
+        let mut status = parts.nudge_repo.watch();
+        let failed = status.wait_for(|status| status.error.is_some()).await.unwrap().clone();
+        assert!(failed.head.is_none());
+        drop(parts);
+        app.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_cannot_work_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    App::start(settings(dir.path())).await.unwrap().shutdown().await;
+    let mut other = settings(dir.path());
+    other.trust_domain = "other.net".to_owned();
+    let Err(error) = App::start(other).await else { panic!("another trust domain was accepted") };
+    assert!(error.to_string().contains("correct the settings"), "{error}");
+    let token = settings(dir.path()).operator_token_file();
+    std::fs::write(&token, "short").unwrap();
+    let Err(error) = App::start(settings(dir.path())).await else { panic!("a short token was accepted") };
+    assert!(error.to_string().contains("holds no token"), "{error}");
+}
+
+#[tokio::test]
+async fn an_enrolment_token_in_sql_opens_the_door_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(&format!("sqlite://{}", dir.path().join("p.db").display())).await.unwrap();
+    let store = StoredTokens::new(db);
+    let (host, other) = (HostId::new("h01").unwrap(), HostId::new("h02").unwrap());
+    let make = async |expires: Wall| {
+        let token = Token::generate().unwrap();
+        store.put(token.hash(), TokenGrant { host: host.clone(), expires }).await.unwrap();
+        token
+    };
+    let now = wall_now();
+    let later = now.plus(Millis::from_secs(60));
+    let token = make(later).await;
+    redeem_token(&store, &token, &host, now).await.unwrap();
+    let again = redeem_token(&store, &token, &host, now).await;
+    assert!(matches!(again, Err(TokenRefusal::UnknownOrUsed)));
+    let wrong = make(later).await;
+    assert!(matches!(redeem_token(&store, &wrong, &other, now).await, Err(TokenRefusal::OtherHost { .. })));
+    assert!(redeem_token(&store, &wrong, &host, now).await.is_err(), "dead after its first use");
+    let expired = make(Wall(now.0 - 1)).await;
+    assert!(matches!(redeem_token(&store, &expired, &host, now).await, Err(TokenRefusal::Expired)));
+}

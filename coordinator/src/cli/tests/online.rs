@@ -1,0 +1,77 @@
+//! Verbs that talk to a coordinator: a real router on a local port.
+
+use super::pointsman;
+use crate::api::testkit::{Rig, TOKEN};
+use std::fs;
+
+/// Runs a verb against the rig, with the right token.
+fn against(rig: &Rig, arguments: &[&str]) -> super::Ran {
+    let file = rig.dir().join("token");
+    fs::write(&file, format!("{TOKEN}\n")).unwrap();
+    let (url, file) = (rig.url(), file.display().to_string());
+    let mut all = arguments.to_vec();
+    all.extend(["--coordinator", &url, "--token-file", &file]);
+    pointsman(&all)
+}
+
+#[test]
+fn lists_and_shows_what_the_coordinator_knows() {
+    let rig = Rig::serving();
+    rig.add_change("c1", &["esx01", "esx02"]);
+    let hosts = against(&rig, &["hosts"]);
+    assert_eq!(hosts.code, 0, "{}", hosts.err);
+    assert!(hosts.out.lines().nth(1).unwrap().starts_with("esx01  prod   expected"), "{}", hosts.out);
+    let host = against(&rig, &["host", "show", "esx01", "--json"]).json();
+    assert_eq!(host["id"], "esx01");
+    assert_eq!(against(&rig, &["rfcs", "--json"]).json()[0]["number"], 7);
+    let changes = against(&rig, &["changes", "c1"]);
+    assert!(changes.out.contains("esxcli network vswitch standard portgroup set"), "{}", changes.out);
+    let rollouts = against(&rig, &["rollouts"]);
+    assert!(rollouts.out.contains("rollout-c1  pending"), "{}", rollouts.out);
+    let shown = against(&rig, &["rollout", "show", "rollout-c1"]);
+    assert!(shown.out.contains("1/2   esx01  pending"), "{}", shown.out);
+    let drift = against(&rig, &["drift"]);
+    assert_eq!((drift.code, drift.out.as_str()), (0, "no drift: every host is as confirmed\n"));
+    assert_eq!(against(&rig, &["audit", "verify"]).code, 0);
+    assert_eq!(against(&rig, &["status", "--json"]).json()["database"], "sqlite");
+}
+
+#[test]
+fn acts_and_reports_refusals() {
+    let rig = Rig::serving();
+    rig.add_change("c1", &["esx01"]);
+    let token = against(&rig, &["token", "create", "--host", "esx05", "--ttl", "2h"]);
+    assert_eq!(token.code, 0, "{}", token.err);
+    assert!(token.out.starts_with("pointsman-enrol-"), "{}", token.out);
+    assert_eq!(against(&rig, &["rollout", "pause", "rollout-c1", "--reason", "lunch"]).code, 0);
+    assert_eq!(rig.actions(), ["pause rollout-c1: lunch"]);
+    assert_eq!(against(&rig, &["sync"]).code, 0);
+    let unknown = against(&rig, &["host", "show", "esx99"]);
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.err.contains("host `esx99` is not known here"), "{}", unknown.err);
+}
+
+#[test]
+fn watch_ends_with_the_rollout() {
+    let rig = Rig::serving();
+    rig.add_change("c1", &["esx01"]);
+    rig.end_rollout("rollout-c1", model::RolloutPhase::Completed);
+    let done = against(&rig, &["rollout", "watch", "rollout-c1"]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.out.starts_with("rollout completed\n"), "{}", done.out);
+    rig.add_change("c2", &["esx01"]);
+    rig.end_rollout("rollout-c2", model::RolloutPhase::Aborted);
+    assert_eq!(against(&rig, &["rollout", "watch", "rollout-c2", "--json"]).code, 1);
+}
+
+#[test]
+fn a_coordinator_that_is_not_there_is_exit_code_3() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("token");
+    fs::write(&file, "x\n").unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let ran = pointsman(&["hosts", "--coordinator", &url, "--token-file", file.to_str().unwrap()]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+}

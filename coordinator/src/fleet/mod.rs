@@ -1,0 +1,37 @@
+//! The agents' side of the coordinator: their TLS port, their streams, and who is live.
+//!
+//! Owns: the accept loop, the gRPC service, the live hosts in memory, dispatch of orders, and the
+//! stream of [`FleetEvent`]s. Must not: touch the database, decide about rollouts, or let a type of
+//! the gRPC library out. Called by the composition root, which supplies tokens and verdicts, reads
+//! the events, and calls `ack` on them after its commit.
+
+mod accept;
+mod connection;
+mod event;
+mod handle;
+mod outgoing;
+mod registry;
+mod server;
+mod service;
+mod session;
+mod settings;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+pub use event::{Ack, FleetEvent, SessionId};
+pub use handle::{FleetHandle, LiveHost, SendOrderError};
+pub use proto::convert::{AgentHello, Verdict};
+pub use server::{FleetParts, FleetServer, start};
+pub use service::{ConfirmAttempt, ConfirmDecider, ConfirmFuture, Undecided};
+pub use settings::FleetSettings;
+
+use model::Wall;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The wall clock.
+fn wall_now() -> Wall {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Wall(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,236 @@
+//! One stream of one host: hello, the claim of the identity, then messages until it ends.
+//! Any message is a sign of life; silence ends the stream. Started by the service, one task each.
+
+use super::connection::ConnectionState;
+use super::event::{Ack, FleetEvent, SessionId};
+use super::outgoing::{Ending, Item, Outgoing};
+use super::registry::{Claim, Slot};
+use super::service::Shared;
+use crate::trust::PeerId;
+use model::HostId;
+use proto::convert::{AgentHello, FromAgent, FromCoordinator};
+use proto::v1::AgentMessage;
+use proto::{PROTOCOL_MAX, PROTOCOL_MIN, agree_protocol};
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+use tonic::{Code, Status, Streaming};
+
+/// How often a claim is tried again because the holder changed meanwhile.
+const CLAIM_ATTEMPTS_MAX: u32 = 4;
+
+/// A stream before and while it runs.
+pub(super) struct Session {
+    shared: Arc<Shared>,
+    host: HostId,
+    /// Serial number of the host's certificate.
+    serial: String,
+    connection: Arc<ConnectionState>,
+    inbound: Streaming<AgentMessage>,
+    queue: mpsc::Sender<Item>,
+    outgoing: Outgoing,
+    shutdown: watch::Receiver<bool>,
+}
+
+fn broken(status: &Status) -> Ending {
+    match status.code() {
+        Code::OutOfRange | Code::ResourceExhausted => Ending::TooLarge(status.message().to_owned()),
+        Code::Internal | Code::InvalidArgument => Ending::Invalid(status.message().to_owned()),
+        _ => Ending::Broken(status.message().to_owned()),
+    }
+}
+
+impl Session {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        peer: PeerId,
+        connection: Arc<ConnectionState>,
+        inbound: Streaming<AgentMessage>,
+        queue: mpsc::Sender<Item>,
+    ) -> Self {
+        let outgoing = Outgoing::new(&queue, Arc::clone(&connection));
+        let shutdown = shared.shutdown.clone();
+        let PeerId { host, serial } = peer;
+        Self { shared, host, serial, connection, inbound, queue, outgoing, shutdown }
+    }
+
+    /// Runs the stream to its end.
+    pub(super) async fn run(mut self) {
+        let ending = self.live().await;
+        tracing::info!(host = %self.host, remote = %self.connection.facts.remote, reason = %ending, "stream ended");
+        if let Some(status) = ending.status() {
+            // A full queue loses the status: its reader does not read.
+            let _ = self.queue.try_send(Err(status));
+        }
+        if ending.closes_connection() {
+            self.connection.close();
+        }
+    }
+
+    async fn live(&mut self) -> Ending {
+        let (hello, protocol) = match self.greet().await {
+            Ok(greeted) => greeted,
+            Err(ending) => return ending,
+        };
+        let session = SessionId(self.shared.next_session());
+        let slot = Arc::new(Slot::new(self.host.clone(), session, hello, self.outgoing.clone()));
+        if let Err(ending) = self.claim(&slot).await {
+            return ending;
+        }
+        let ending = match self.begin(&slot, protocol).await {
+            Ok(()) => self.converse(&slot).await,
+            Err(ending) => ending,
+        };
+        if self.shared.registry.release(&slot) {
+            let reason = ending.to_string();
+            let gone = FleetEvent::Disconnected { host: self.host.clone(), session, reason };
+            // Fails only when the consumer is gone too.
+            let _ = self.tell(gone).await;
+        }
+        ending
+    }
+
+    /// The first message, which must be a hello in time.
+    async fn greet(&mut self) -> Result<(AgentHello, u32), Ending> {
+        let first = timeout(self.shared.settings.hello_timeout, self.inbound.message())
+            .await
+            .map_err(|_| Ending::Silent)?
+            .map_err(|status| broken(&status))?
+            .ok_or(Ending::Closed)?;
+        let message = FromAgent::try_from(first).map_err(|error| Ending::Invalid(error.to_string()))?;
+        let FromAgent::Hello(hello) = message else {
+            return Err(Ending::Invalid("the first message of a stream must be a hello".to_owned()));
+        };
+        let protocol = agree_protocol(hello.protocol_min, hello.protocol_max).ok_or(Ending::NoProtocol {
+            ours_min: PROTOCOL_MIN,
+            ours_max: PROTOCOL_MAX,
+            theirs_min: hello.protocol_min,
+            theirs_max: hello.protocol_max,
+        })?;
+        Ok((hello, protocol))
+    }
+
+    /// Makes this stream the host's. Another agent process that holds the host is asked whether
+    /// it is there; when it answers this stream is refused, when not it takes over.
+    async fn claim(&self, slot: &Arc<Slot>) -> Result<(), Ending> {
+        let mut over = None;
+        for _ in 0..CLAIM_ATTEMPTS_MAX {
+            let holder = match self.shared.registry.claim(slot, over) {
+                Claim::Granted => return Ok(()),
+                Claim::Held(holder) => holder,
+            };
+            let mut signs = holder.signs();
+            let holder_session = holder.session;
+            let holder_remote = holder.outgoing.connection().facts.remote;
+            // A full queue is no answer either: the wait decides.
+            let _ = holder.outgoing.offer(FromCoordinator::AreYouThere);
+            // Without our reference the signs end when the holder's stream does.
+            drop(holder);
+            match timeout(self.shared.settings.rival_wait, signs.changed()).await {
+                Ok(Ok(())) => {
+                    let refused = self.connection.facts.remote;
+                    let host = self.host.clone();
+                    self.tell(FleetEvent::DuplicateIdentity { host, holder: holder_remote, refused }).await?;
+                    return Err(Ending::Duplicate);
+                }
+                Ok(Err(_)) => {}
+                Err(_) => over = Some(holder_session),
+            }
+        }
+        Err(Ending::Duplicate)
+    }
+
+    async fn begin(&self, slot: &Slot, protocol: u32) -> Result<(), Ending> {
+        let heartbeat = self.shared.settings.heartbeat_millis();
+        tracing::info!(
+            host = %self.host,
+            remote = %self.connection.facts.remote,
+            certificate = %self.serial,
+            agent = %slot.hello.agent_version,
+            "stream opened"
+        );
+        self.outgoing.offer_or_cut(FromCoordinator::Welcome { protocol, heartbeat });
+        self.tell(FleetEvent::Connected {
+            host: self.host.clone(),
+            session: slot.session,
+            hello: Box::new(slot.hello.clone()),
+            remote: self.connection.facts.remote,
+        })
+        .await
+    }
+
+    async fn converse(&mut self, slot: &Slot) -> Ending {
+        let silence_max = self.shared.settings.silence_max();
+        let mut silent_at = Instant::now() + silence_max;
+        loop {
+            let message = tokio::select! {
+                biased;
+                ending = self.outgoing.ended() => return ending,
+                _ = self.shutdown.wait_for(|stop| *stop) => {
+                    let spread = self.shared.settings.goodbye_spread;
+                    // An agent whose queue is full learns it from the end of the stream.
+                    let _ = self.outgoing.offer(FromCoordinator::Goodbye { spread });
+                    return Ending::ShuttingDown;
+                }
+                message = self.inbound.message() => message,
+                () = sleep_until(silent_at) => return Ending::Silent,
+            };
+            let taken = match message {
+                Ok(Some(message)) => {
+                    slot.seen();
+                    self.take(slot, message).await
+                }
+                Ok(None) => return Ending::Closed,
+                Err(status) => return broken(&status),
+            };
+            if let Err(ending) = taken {
+                return ending;
+            }
+            silent_at = Instant::now() + silence_max;
+        }
+    }
+
+    async fn take(&self, slot: &Slot, message: AgentMessage) -> Result<(), Ending> {
+        let host = self.host.clone();
+        let message = FromAgent::try_from(message).map_err(|error| Ending::Invalid(error.to_string()))?;
+        let event = match message {
+            FromAgent::Hello(_) => return Err(Ending::Invalid("a second hello on one stream".to_owned())),
+            FromAgent::Heartbeat(report) => {
+                slot.beat(report);
+                return Ok(());
+            }
+            FromAgent::Observation(report) => {
+                let proto::convert::ObservationReport { observed, hash, esxcli_calls } = *report;
+                let ack = self.ack(FromCoordinator::ObservationAck { hash: hash.clone() });
+                FleetEvent::Observation { host, observed: Box::new(observed), hash, calls: esxcli_calls, ack }
+            }
+            FromAgent::Progress(progress) => {
+                slot.progressed(progress.generation, progress.phase);
+                FleetEvent::Progress { host, progress }
+            }
+            FromAgent::Outcome(outcome) => {
+                slot.progressed(outcome.generation, model::ApplyPhase::Idle);
+                let change = outcome.change.clone();
+                let ack = self.ack(FromCoordinator::OutcomeAck { change, generation: outcome.generation });
+                FleetEvent::Outcome { host, outcome, ack }
+            }
+            FromAgent::Drift(report) => {
+                if report.host != host {
+                    let text = format!("a drift report about {}, which is not this host", report.host);
+                    return Err(Ending::Invalid(text));
+                }
+                FleetEvent::Drift { host, report }
+            }
+        };
+        self.tell(event).await
+    }
+
+    fn ack(&self, message: FromCoordinator) -> Ack {
+        Ack::new(self.outgoing.clone(), message)
+    }
+
+    /// Hands an event over; waits while the consumer is behind.
+    async fn tell(&self, event: FleetEvent) -> Result<(), Ending> {
+        self.shared.events.send(event).await.map_err(|_| Ending::ShuttingDown)
+    }
+}

@@ -1,0 +1,380 @@
+//! The agents' port over real TCP, TLS and gRPC: the good way, and everybody who should not get in.
+
+mod rig;
+
+use super::*;
+use crate::trust::Authority;
+use model::{ApplyOutcome, ApplyPhase, DriftReport, Generation, OutcomeKind, PlanDigest, Wall};
+use proto::convert::{
+    ConfirmQuestion, EnrolAnswer, EnrolQuestion, FromAgent, FromCoordinator, ObservationReport,
+};
+use proto::v1;
+use rig::*;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tonic::Code;
+
+fn outcome() -> ApplyOutcome {
+    ApplyOutcome {
+        change: change(),
+        generation: Generation(7),
+        kind: OutcomeKind::Committed,
+        steps_run: 3,
+        esxcli_calls: 9,
+    }
+}
+
+fn confirm_request() -> v1::ConfirmRequest {
+    let plan_digest = PlanDigest("ab".into());
+    ConfirmQuestion { change: change(), generation: Generation(7), plan_digest }.into()
+}
+
+fn settings() -> FleetSettings {
+    FleetSettings::default()
+}
+
+#[tokio::test]
+async fn a_host_enrols_takes_an_order_confirms_and_is_acknowledged() {
+    let mut rig = Rig::start(settings()).await;
+    let token = rig.token("esx01").await;
+    let (key, csr_pem) = request();
+    let mut anonymous = client(rig.address, &rig.authority, None).await.unwrap();
+    let question = EnrolQuestion { token: token.reveal().into(), host: host("esx01"), csr_pem };
+    let answer = within(anonymous.enrol(v1::EnrolRequest::from(question))).await.unwrap();
+    let EnrolAnswer { certificate_pem, ca_pem } = answer.into_inner().try_into().unwrap();
+    assert_eq!(ca_pem, rig.authority.certificate_pem());
+    assert!(matches!(rig.event().await, FleetEvent::Enrolled { host, .. } if host.as_str() == "esx01"));
+
+    let identity = Identity::new(&certificate_pem, &key);
+    let connection = client(rig.address, &rig.authority, Some(&identity)).await.unwrap();
+    let mut agent = TestAgent::open(connection, "i-1").await.unwrap();
+    let welcome = agent.next().await;
+    assert_eq!(welcome, FromCoordinator::Welcome { protocol: 1, heartbeat: model::Millis(10_000) });
+    let FleetEvent::Connected { host: connected, hello: said, .. } = rig.event().await else { panic!() };
+    assert_eq!((connected, *said), (host("esx01"), hello("i-1")));
+    assert!(rig.fleet.connected(&host("esx01")));
+
+    rig.fleet.send_order(&host("esx01"), order("esx01", 7)).unwrap();
+    assert_eq!(agent.next().await, FromCoordinator::Order(Box::new(order("esx01", 7))));
+    rig.fleet.observe_now(&host("esx01")).unwrap();
+    assert_eq!(agent.next().await, FromCoordinator::ObserveNow);
+
+    let refused = within(agent.client.confirm(confirm_request())).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition, "the stream's own connection proves nothing");
+    let mut fresh = client(rig.address, &rig.authority, Some(&identity)).await.unwrap();
+    let verdict = within(fresh.confirm(confirm_request())).await.unwrap().into_inner();
+    assert_eq!(Verdict::try_from(verdict).unwrap(), Verdict::Confirmed);
+    let asked = rig.confirm.asked.lock().unwrap().clone();
+    assert!(
+        matches!(asked.as_slice(), [one] if one.host == host("esx01") && one.generation == Generation(7))
+    );
+
+    agent.say(FromAgent::Outcome(Box::new(outcome()))).await;
+    let FleetEvent::Outcome { host: from, outcome: told, ack } = rig.event().await else { panic!() };
+    assert_eq!((from, *told), (host("esx01"), outcome()));
+    ack.ack();
+    let acknowledged = FromCoordinator::OutcomeAck { change: change(), generation: Generation(7) };
+    assert_eq!(agent.next().await, acknowledged);
+
+    let report = ObservationReport::new(observed(), 12).unwrap();
+    agent.say(FromAgent::Observation(Box::new(report.clone()))).await;
+    let FleetEvent::Observation { hash, calls: 12, ack, .. } = rig.event().await else { panic!() };
+    ack.ack();
+    assert_eq!(agent.next().await, FromCoordinator::ObservationAck { hash });
+    drop(agent);
+    assert!(matches!(rig.event().await, FleetEvent::Disconnected { .. }));
+    assert!(!rig.fleet.connected(&host("esx01")));
+}
+
+#[tokio::test]
+async fn heartbeats_show_in_the_snapshot() {
+    let mut rig = Rig::start(settings()).await;
+    let agent = rig.agent("esx01", "i-1").await;
+    agent.beat(1).await;
+    let live = within(async {
+        loop {
+            match rig.fleet.snapshot().as_slice() {
+                [live] if live.drift => return live.clone(),
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await;
+    assert_eq!(live.host, host("esx01"));
+    assert_eq!((live.committed_generation, live.held_generation), (Generation(5), Generation(5)));
+    assert_eq!((live.phase, live.rss_bytes), (ApplyPhase::Verifying, 3_700_000));
+    assert_eq!(live.agent_version, "0.1.0-test");
+    assert!(live.last_seen >= live.connected_since && live.remote.ip().is_loopback());
+}
+
+#[tokio::test]
+async fn orders_for_absent_or_other_hosts_are_refused() {
+    let mut rig = Rig::start(settings()).await;
+    let absent = rig.fleet.send_order(&host("esx01"), order("esx01", 1));
+    assert_eq!(absent, Err(SendOrderError::NotConnected));
+    let _agent = rig.agent("esx01", "i-1").await;
+    let other = rig.fleet.send_order(&host("esx01"), order("esx02", 1));
+    assert!(matches!(other, Err(SendOrderError::NotSendable { .. })));
+    let mut large = order("esx01", 1);
+    large.commit = "x".repeat(proto::DOCUMENT_BYTES_MAX);
+    let large = rig.fleet.send_order(&host("esx01"), large);
+    assert!(matches!(large, Err(SendOrderError::NotSendable { .. })));
+}
+
+#[tokio::test]
+async fn verdicts_travel_and_indecision_is_retryable() {
+    let withdrawn = Verdict::Withdrawn { reason: "rollout aborted".into() };
+    let rig = Rig::start_with(settings(), Ok(withdrawn.clone())).await;
+    let verdict = within(rig.dial("esx01").await.confirm(confirm_request())).await.unwrap();
+    assert_eq!(Verdict::try_from(verdict.into_inner()).unwrap(), withdrawn);
+    let rig = Rig::start_with(settings(), Err(Undecided("database is locked".into()))).await;
+    let status = within(rig.dial("esx01").await.confirm(confirm_request())).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn without_a_certificate_only_enrolment_is_open() {
+    let rig = Rig::start(settings()).await;
+    let mut anonymous = client(rig.address, &rig.authority, None).await.unwrap();
+    let status = within(anonymous.confirm(confirm_request())).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated);
+    let status = TestAgent::open(anonymous, "i-1").await.err().unwrap();
+    assert_eq!(status.code(), Code::Unauthenticated);
+    assert!(rig.confirm.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn foreign_and_expired_certificates_do_not_get_in() {
+    let mut rig = Rig::start(settings()).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let foreign = Authority::create(elsewhere.path(), "pointsman.test", wall_now()).unwrap();
+    let long_ago = Wall(wall_now().0 - 100 * 24 * 60 * 60 * 1000);
+    for identity in [
+        Identity::signed_by(&foreign, "esx01", wall_now()),
+        Identity::signed_by(&rig.authority, "esx01", long_ago),
+    ] {
+        // The client's side of the handshake ends first: the refusal comes with the first use.
+        let refused = match client(rig.address, &rig.authority, Some(&identity)).await {
+            Ok(mut client) => within(client.confirm(confirm_request())).await.is_err(),
+            Err(_) => true,
+        };
+        assert!(refused);
+    }
+    assert!(client(rig.address, &foreign, None).await.is_err(), "a host does not take a foreign coordinator");
+    assert!(rig.confirm.asked.lock().unwrap().is_empty());
+    rig.agent("esx01", "i-1").await;
+}
+
+#[tokio::test]
+async fn a_token_works_once_and_only_for_its_host() {
+    let rig = Rig::start(settings()).await;
+    let (_, csr_pem) = request();
+    let mut client = client(rig.address, &rig.authority, None).await.unwrap();
+    let mut enrol = async |token: &str, name: &str, csr_pem: &str| {
+        let question = EnrolQuestion { token: token.into(), host: host(name), csr_pem: csr_pem.into() };
+        within(client.enrol(v1::EnrolRequest::from(question)))
+            .await
+            .map(|_| ())
+            .map_err(|status| status.code())
+    };
+    let token = rig.token("esx01").await;
+    assert_eq!(enrol(token.reveal(), "esx01", "no request").await, Err(Code::InvalidArgument));
+    assert_eq!(enrol(token.reveal(), "esx01", &csr_pem).await, Ok(()), "a bad request costs no token");
+    assert_eq!(enrol(token.reveal(), "esx01", &csr_pem).await, Err(Code::Unauthenticated));
+    let token = rig.token("esx01").await;
+    assert_eq!(enrol(token.reveal(), "esx02", &csr_pem).await, Err(Code::Unauthenticated));
+    assert_eq!(enrol(token.reveal(), "esx01", &csr_pem).await, Err(Code::Unauthenticated));
+    assert_eq!(enrol("", "esx01", &csr_pem).await, Err(Code::Unauthenticated));
+}
+
+/// A connection that begins a handshake and goes no further.
+async fn slow_handshake(rig: &Rig) -> TcpStream {
+    let mut stream = TcpStream::connect(rig.address).await.unwrap();
+    stream.write_all(&[22, 3, 1]).await.unwrap();
+    stream
+}
+
+/// Reads until the connection ends, with or without an error.
+async fn read_to_the_end(mut stream: impl AsyncRead + Unpin) -> Vec<u8> {
+    let mut rest = Vec::new();
+    let _ = within(stream.read_to_end(&mut rest)).await;
+    rest
+}
+
+#[tokio::test]
+async fn garbage_on_the_port_is_dropped() {
+    let mut rig = Rig::start(settings()).await;
+    let mut garbage = TcpStream::connect(rig.address).await.unwrap();
+    garbage.write_all(b"GET / HTTP/1.1\r\nHost: coordinator\r\n\r\n").await.unwrap();
+    let answer = read_to_the_end(garbage).await;
+    assert!(answer.len() < 64, "more than a TLS alert: {answer:?}");
+    rig.agent("esx01", "i-1").await;
+}
+
+#[tokio::test]
+async fn slow_handshakes_do_not_hold_others_up() {
+    let handshake_timeout = Duration::from_secs(3600);
+    let mut rig = Rig::start(FleetSettings { handshake_timeout, ..settings() }).await;
+    let mut slow = Vec::new();
+    for _ in 0..settings().handshakes_max - 1 {
+        slow.push(slow_handshake(&rig).await);
+    }
+    rig.agent("esx01", "i-1").await;
+}
+
+#[tokio::test]
+async fn a_slow_handshake_is_cut() {
+    let handshake_timeout = Duration::from_millis(100);
+    let rig = Rig::start(FleetSettings { handshake_timeout, handshakes_max: 1, ..settings() }).await;
+    let first = slow_handshake(&rig).await;
+    let second = slow_handshake(&rig).await;
+    read_to_the_end(first).await;
+    read_to_the_end(second).await;
+}
+
+#[tokio::test]
+async fn an_anonymous_connection_does_not_stay() {
+    let anonymous_max = Duration::from_millis(100);
+    let rig = Rig::start(FleetSettings { anonymous_max, ..settings() }).await;
+    read_to_the_end(within(tls(rig.address, &rig.authority, None)).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn an_oversized_message_ends_the_stream() {
+    let mut rig = Rig::start(settings()).await;
+    let mut agent = rig.agent("esx01", "i-1").await;
+    let network_json = vec![b' '; proto::MESSAGE_BYTES_MAX];
+    let large = v1::Observation { content_hash: String::new(), network_json, esxcli_calls: 1 };
+    let message = Some(v1::agent_message::Message::Observation(large));
+    within(agent.outgoing.send(v1::AgentMessage { message })).await.unwrap();
+    assert_eq!(agent.end().await.unwrap().code(), Code::ResourceExhausted);
+    assert!(matches!(rig.event().await, FleetEvent::Disconnected { .. }));
+}
+
+#[tokio::test]
+async fn wrong_messages_end_the_stream_with_a_reason() {
+    let mut rig = Rig::start(settings()).await;
+    let first = FromAgent::Outcome(Box::new(outcome()));
+    let mut agent = TestAgent::open_with(rig.dial("esx01").await, first).await.unwrap();
+    assert_eq!(agent.end().await.unwrap().code(), Code::InvalidArgument);
+
+    let newer = FromAgent::Hello(AgentHello { protocol_min: 8, protocol_max: 9, ..hello("i-1") });
+    let mut agent = TestAgent::open_with(rig.dial("esx01").await, newer).await.unwrap();
+    assert_eq!(agent.end().await.unwrap().code(), Code::FailedPrecondition);
+
+    let mut agent = rig.agent("esx01", "i-1").await;
+    let about_another = DriftReport {
+        host: host("esx02"),
+        generation: Generation(1),
+        first_seen: Wall(1),
+        last_seen: Wall(1),
+        differences: vec![],
+    };
+    agent.say(FromAgent::Drift(Box::new(about_another))).await;
+    let status = agent.end().await.unwrap();
+    assert!(status.message().contains("esx02"), "{status}");
+    assert!(matches!(rig.event().await, FleetEvent::Disconnected { .. }));
+}
+
+#[tokio::test]
+async fn silence_ends_a_stream() {
+    let heartbeat = Duration::from_millis(40);
+    let mut rig = Rig::start(FleetSettings { heartbeat, ..settings() }).await;
+    let mut agent = rig.agent("esx01", "i-1").await;
+    let FleetEvent::Disconnected { reason, .. } = rig.event().await else { panic!() };
+    assert!(reason.contains("said nothing"), "{reason}");
+    assert!(agent.end().await.is_some());
+}
+
+#[tokio::test]
+async fn an_agent_that_does_not_read_is_busy_then_cut() {
+    let mut rig = Rig::start(settings()).await;
+    let agent = rig.agent("esx01", "i-1").await;
+    agent.say(FromAgent::Outcome(Box::new(outcome()))).await;
+    let FleetEvent::Outcome { ack, .. } = rig.event().await else { panic!() };
+    let mut large = order("esx01", 7);
+    large.commit = "x".repeat(50_000);
+    // The window of the connection fills up, then the queue, and both stay full.
+    let busy = within(async {
+        let mut full_rounds = 0;
+        while full_rounds < 20 {
+            match rig.fleet.send_order(&host("esx01"), large.clone()) {
+                Ok(()) => full_rounds = 0,
+                Err(SendOrderError::Busy) => full_rounds += 1,
+                Err(error) => return error,
+            }
+            for _ in 0..200 {
+                tokio::task::yield_now().await;
+            }
+        }
+        SendOrderError::Busy
+    })
+    .await;
+    assert_eq!(busy, SendOrderError::Busy);
+    ack.ack();
+    let FleetEvent::Disconnected { reason, .. } = rig.event().await else { panic!() };
+    assert!(reason.contains("does not read"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_second_agent_is_refused_while_the_first_answers() {
+    let mut rig = Rig::start(settings()).await;
+    let mut holder = rig.agent("esx01", "i-1").await;
+    let mut second = TestAgent::open(rig.dial("esx01").await, "i-2").await.unwrap();
+    assert_eq!(holder.next().await, FromCoordinator::AreYouThere);
+    holder.beat(1).await;
+    let status = second.end().await.unwrap();
+    assert_eq!(status.code(), Code::AlreadyExists);
+    assert!(status.message().contains("stop one of the two"), "{status}");
+    assert!(
+        matches!(rig.event().await, FleetEvent::DuplicateIdentity { host, .. } if host.as_str() == "esx01")
+    );
+    rig.fleet.send_order(&host("esx01"), order("esx01", 7)).unwrap();
+    assert!(matches!(holder.next().await, FromCoordinator::Order(_)), "the first agent keeps its stream");
+}
+
+#[tokio::test]
+async fn a_second_agent_takes_over_from_a_silent_one() {
+    let rival_wait = Duration::from_millis(100);
+    let mut rig = Rig::start(FleetSettings { rival_wait, ..settings() }).await;
+    let mut silent = rig.agent("esx01", "i-1").await;
+    let mut second = rig.agent("esx01", "i-2").await;
+    assert!(silent.end().await.is_some());
+    rig.fleet.observe_now(&host("esx01")).unwrap();
+    assert_eq!(second.next().await, FromCoordinator::ObserveNow);
+    drop(second);
+    let event = rig.event().await;
+    assert!(
+        matches!(event, FleetEvent::Disconnected { .. }),
+        "one end only, of the second stream: {event:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_same_agent_replaces_its_own_stream_at_once() {
+    let rival_wait = Duration::from_secs(3600);
+    let mut rig = Rig::start(FleetSettings { rival_wait, ..settings() }).await;
+    let mut old = rig.agent("esx01", "i-1").await;
+    let mut new = rig.agent("esx01", "i-1").await;
+    assert!(old.end().await.is_some());
+    rig.fleet.observe_now(&host("esx01")).unwrap();
+    assert_eq!(new.next().await, FromCoordinator::ObserveNow);
+    assert_eq!(rig.fleet.snapshot().len(), 1);
+}
+
+#[tokio::test]
+async fn a_shutdown_says_goodbye_first() {
+    let shutdown_grace = Duration::from_secs(15);
+    let mut rig = Rig::start(FleetSettings { shutdown_grace, ..settings() }).await;
+    let mut agent = rig.agent("esx01", "i-1").await;
+    let Rig { server, address, .. } = rig;
+    let farewell = async {
+        assert_eq!(agent.next().await, FromCoordinator::Goodbye { spread: model::Millis(30_000) });
+        assert!(agent.end().await.is_none());
+    };
+    let started = std::time::Instant::now();
+    within(async { tokio::join!(server.shutdown(), farewell) }).await;
+    assert!(started.elapsed() < shutdown_grace, "an agent that keeps its connection delays nothing");
+    assert!(TcpStream::connect(address).await.is_err(), "the port is closed");
+}

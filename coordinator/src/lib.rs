@@ -1,0 +1,24 @@
+//! The coordinator: Git, SQL, agents, rollouts, and the operator's verbs.
+//!
+//! Owns: nothing itself; each module says what it owns. Must not be depended on by the agent. Called by the program
+//! `pointsman`, by the system tests and by the developer's commands.
+//!
+//! | Question | Module |
+//! |---|---|
+//! | How is it put together and ended? | [`app`] |
+//! | Which settings are there? | [`settings`] |
+//! | What becomes of a commit? How does a rollout move? | [`tasks`] |
+//! | Where are commits read from? | [`repo`] |
+//! | Who are the agents, how are they reached? | [`fleet`], [`trust`] |
+//! | What is remembered? | [`store`] |
+//! | What can an operator ask? | [`api`], [`cli`] |
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod fleet;
+pub mod repo;
+pub mod settings;
+pub mod store;
+pub mod tasks;
+pub mod trust;

@@ -1,0 +1,35 @@
+//! The configuration repository: a bare mirror, read without a checkout.
+//!
+//! Owns: fetching one branch over file, https and ssh, reading a commit's state files into memory, and comparing
+//! commits. Everything in the repository is hostile input: paths, modes, sizes and counts are bounded here.
+//! Must not: interpret a document, write a work tree, run a hook or a filter, or depend on another coordinator module.
+//! Called by: the task that follows the main branch, and the operator commands that check a revision.
+//!
+//! Every call **blocks** (network, disk). Keep a [`Mirror`] on a thread of its own, never on an async worker: the
+//! HTTP client underneath panics there. A [`Mirror`] is `Send`, one owner at a time.
+
+mod diff;
+mod error;
+mod ident;
+mod mirror;
+mod settings;
+mod snapshot;
+mod store;
+mod transport;
+mod walk;
+
+#[cfg(test)]
+mod testkit;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_fetch;
+
+pub use diff::{ChangeKind, ChangedPath, CommitInfo, CommitRange};
+pub use error::{FetchRepoError, OpenMirrorError, ReadCommitError, SnapshotError};
+pub use ident::{CommitId, InvalidId, TreeId};
+pub use mirror::{FetchReport, Mirror, Rewrite};
+pub use settings::{Auth, MirrorSettings, RepoLimits, Secret};
+pub use snapshot::Snapshot;
+pub use store::MirrorOrigin;
+pub use walk::{Refusal, RefusedEntry};

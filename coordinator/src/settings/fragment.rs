@@ -1,0 +1,45 @@
+//! Settings as one file says them: everything optional, unknown keys refused. Must not hold a default.
+
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// One file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fragment {
+    /// Folder of everything the coordinator keeps.
+    pub state_dir: Option<PathBuf>,
+    /// `sqlite:///path/file.db` or `postgres://user@host/name`.
+    pub database_url: Option<String>,
+    /// Address agents connect to.
+    pub listen_agents: Option<String>,
+    /// Address of the operators' API.
+    pub listen_operators: Option<String>,
+    /// Names and addresses agents reach the coordinator by.
+    pub server_names: Option<Vec<String>>,
+    /// Name all certificates belong to.
+    pub trust_domain: Option<String>,
+    /// Time between heartbeats.
+    pub heartbeat_secs: Option<u64>,
+    /// The configuration repository.
+    #[serde(default)]
+    pub repository: RepositoryFragment,
+}
+
+/// The table `[repository]` of one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepositoryFragment {
+    /// Where it is.
+    pub url: Option<String>,
+    /// The branch that is followed.
+    pub branch: Option<String>,
+    /// Time between looks at it.
+    pub poll_secs: Option<u64>,
+    /// File with an access token, for https.
+    pub token_file: Option<PathBuf>,
+    /// Private key, for ssh.
+    pub ssh_key_file: Option<PathBuf>,
+    /// Host keys that are accepted, for ssh.
+    pub ssh_known_hosts_file: Option<PathBuf>,
+}

@@ -1,0 +1,95 @@
+//! Tests of the settings: the shipped sample, defaults, merging, and what is refused.
+
+use super::*;
+
+const SMALL: &str = r#"
+state_dir = "/var/lib/pointsman"
+server_names = ["pointsman.example.net"]
+trust_domain = "example.net"
+[repository]
+url = "https://git.example.net/net.git"
+"#;
+
+fn from(texts: &[&str]) -> Result<Settings, SettingsError> {
+    let mut input = Input::default();
+    for (number, text) in texts.iter().enumerate() {
+        let file = PathBuf::from(format!("{number}.toml"));
+        input.add(&file, parse(&file, text)?);
+    }
+    Settings::from_input(input)
+}
+
+#[test]
+fn the_sample_is_valid_and_says_the_defaults() {
+    let sample = include_str!("../../../packaging/coordinator.toml");
+    let settings = from(&[sample]).unwrap();
+    let mut expected = from(&[SMALL]).unwrap();
+    expected.repository.url.clone_from(&settings.repository.url);
+    assert_eq!(settings, expected);
+    // Every knob is explained: what is commented out is valid too.
+    let shown: String = sample
+        .lines()
+        .map(|line| line.strip_prefix("#= ").unwrap_or(line))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let fragment = parse(Path::new("sample"), &shown).unwrap();
+    assert!(fragment.database_url.is_some() && fragment.repository.ssh_known_hosts_file.is_some());
+    assert!(fragment.heartbeat_secs.is_some() && fragment.repository.token_file.is_some());
+}
+
+#[test]
+fn defaults_are_filled_in() {
+    let settings = from(&[SMALL]).unwrap();
+    assert_eq!(settings.database_url.expose(), "sqlite:///var/lib/pointsman/pointsman.db");
+    assert_eq!(settings.listen_operators.to_string(), LISTEN_OPERATORS_DEFAULT);
+    assert!(settings.listen_operators.ip().is_loopback());
+    assert_eq!(settings.repository.poll, Duration::from_secs(10));
+    assert_eq!(settings.repository.auth, Auth::None);
+}
+
+#[test]
+fn a_later_file_wins_key_by_key() {
+    let settings = from(&[SMALL, "heartbeat_secs = 5\n[repository]\nbranch = \"live\""]).unwrap();
+    assert_eq!(settings.heartbeat, Duration::from_secs(5));
+    assert_eq!(settings.repository.branch, "live");
+    assert_eq!(settings.repository.url, "https://git.example.net/net.git");
+}
+
+#[test]
+fn drop_ins_are_read_in_order_of_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("coordinator.toml");
+    std::fs::write(&file, SMALL).unwrap();
+    std::fs::create_dir(dir.path().join(DROP_IN_FOLDER)).unwrap();
+    std::fs::write(dir.path().join(DROP_IN_FOLDER).join("20.toml"), "heartbeat_secs = 20").unwrap();
+    std::fs::write(dir.path().join(DROP_IN_FOLDER).join("10.toml"), "heartbeat_secs = 10").unwrap();
+    std::fs::write(dir.path().join(DROP_IN_FOLDER).join("notes.txt"), "not settings").unwrap();
+    assert_eq!(Settings::load(&file).unwrap().heartbeat, Duration::from_secs(20));
+}
+
+#[test]
+fn mistakes_name_the_file_and_the_key() {
+    let cases = [
+        ("heartbeat = 5", "0.toml"),
+        ("heartbeat_secs = 0", "`heartbeat_secs` is 0: use 1 to 300"),
+        ("listen_agents = \"7443\"", "`listen_agents` is `7443`"),
+        ("database_url = \"mysql://x\"", "`database_url` is no database"),
+        ("server_names = []", "`server_names` is empty"),
+        ("[repository]\ntoken_file = \"/nowhere/token\"", "`repository.token_file` names /nowhere/token"),
+        ("[repository]\nssh_known_hosts_file = \"/x\"", "needs `repository.ssh_key_file`"),
+        ("[repository]\npoll_secs = 0", "`repository.poll_secs` is 0"),
+    ];
+    for (text, expected) in cases {
+        let error = from(&[SMALL, text])
+            .map_or_else(|error| error.to_string(), |settings| panic!("{text}: accepted as {settings:?}"));
+        let expected = expected.replace("0.toml", "1.toml");
+        assert!(error.contains("1.toml") && error.contains(&expected), "{text}: {error}");
+    }
+    let error = from(&["state_dir = \"/x\""]).unwrap_err().to_string();
+    assert!(error.contains("no settings file says `server_names`"), "{error}");
+}
+
+#[test]
+fn a_password_is_not_shown() {
+    let settings = from(&[SMALL, "database_url = \"postgres://p:secret@db/net\""]).unwrap();
+    assert!(!format!("{settings:?}").contains("secret"));
+}

@@ -1,0 +1,98 @@
+//! Statements on hosts, groups, tokens, meta and leases. See the rules in `sql`.
+
+use super::Bulk;
+
+statements! {
+    META_GET = "SELECT value FROM meta WHERE key = $1";
+    META_SET = "INSERT INTO meta (key, value, updated_at) VALUES ($1, $2, $3)
+        ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at";
+
+    LEASE_TAKE = "INSERT INTO leases (name, holder, epoch, expires_at) VALUES ($1, $2, 1, $3)
+        ON CONFLICT (name) DO UPDATE SET
+            holder = excluded.holder,
+            epoch = CASE WHEN leases.holder = excluded.holder THEN leases.epoch ELSE leases.epoch + 1 END,
+            expires_at = excluded.expires_at
+        WHERE leases.holder = excluded.holder OR leases.expires_at <= $4
+        RETURNING epoch";
+    /// The row stays, expired: the epoch must never fall.
+    LEASE_RELEASE = "UPDATE leases SET expires_at = 0 WHERE name = $1 AND holder = $2";
+
+    GROUP_STUB = "INSERT INTO groups (id, document, listed, updated_at) VALUES ($1, NULL, FALSE, $2)
+        ON CONFLICT (id) DO NOTHING";
+    GROUPS_LIST = "SELECT id, document, listed, updated_at FROM groups ORDER BY id";
+    GROUPS_LISTED_IDS = "SELECT id FROM groups WHERE listed = TRUE ORDER BY id";
+    GROUP_UNLIST = "UPDATE groups SET listed = FALSE, updated_at = $2 WHERE id = $1";
+    GROUP_UPSERT = "INSERT INTO groups (id, document, listed, updated_at) VALUES ($1, $2, TRUE, $3)
+        ON CONFLICT (id) DO UPDATE SET document = excluded.document, listed = TRUE, updated_at = excluded.updated_at
+        WHERE groups.listed = FALSE OR groups.document IS NULL OR groups.document <> excluded.document";
+
+    HOSTS_LISTED_IDS = "SELECT id FROM hosts WHERE listed = TRUE ORDER BY id";
+    HOST_GET = "SELECT id, group_id, labels, status, listed, generation_allocated, generation_committed,
+            committed_change, committed_rfc, committed_at, enrolled_at, last_seen_at, agent_version, boot_id, facts,
+            observation_hash, observed_at
+        FROM hosts WHERE id = $1";
+    /// Pages by id; a parameter that is NULL does not filter.
+    HOSTS_LIST = "SELECT id, group_id, labels, status, listed, generation_allocated, generation_committed,
+            committed_change, committed_rfc, committed_at, enrolled_at, last_seen_at, agent_version, boot_id, facts,
+            observation_hash, observed_at
+        FROM hosts
+        WHERE id > $1
+            AND (CAST($2 AS TEXT) IS NULL OR group_id = CAST($2 AS TEXT))
+            AND (CAST($3 AS TEXT) IS NULL OR status = CAST($3 AS TEXT))
+        ORDER BY id LIMIT $4";
+    HOST_ENROL = "INSERT INTO hosts (id, group_id, labels, status, listed, enrolled_at, created_at)
+        VALUES ($1, $2, '{}', 'enrolled', FALSE, $3, $3)
+        ON CONFLICT (id) DO UPDATE SET status = 'enrolled', enrolled_at = excluded.enrolled_at,
+            group_id = COALESCE(hosts.group_id, excluded.group_id)";
+    HOST_SET_STATUS = "UPDATE hosts SET status = $2 WHERE id = $1";
+    HOST_NOTE_AGENT = "UPDATE hosts SET agent_version = $2, boot_id = $3, last_seen_at = $4 WHERE id = $1";
+    /// A host may hold more than we gave out, e.g. after our database came back from a backup.
+    HOST_NOTE_HELD = "UPDATE hosts SET generation_allocated = $2 WHERE id = $1 AND generation_allocated < $2";
+    /// Takes what should be from the plan: there is one truth.
+    HOST_COMMIT = "UPDATE hosts SET
+            generation_committed = $3,
+            committed_change = $2,
+            committed_rfc = (SELECT rfc FROM changes WHERE changes.id = $2),
+            committed_desired = (SELECT desired FROM plans
+                WHERE plans.change_id = $2 AND plans.host_id = $1 AND plans.generation = $3),
+            committed_at = $4
+        WHERE id = $1 AND generation_committed < $3
+            AND EXISTS (SELECT 1 FROM plans WHERE plans.change_id = $2 AND plans.host_id = $1 AND plans.generation = $3)";
+    HOST_COMMITTED = "SELECT id, generation_committed, committed_change, committed_desired FROM hosts
+        WHERE id = $1 AND committed_desired IS NOT NULL";
+    HOSTS_COMMITTED_PAGE = "SELECT id, generation_committed, committed_change, committed_desired FROM hosts
+        WHERE id > $1 AND committed_desired IS NOT NULL ORDER BY id LIMIT $2";
+
+    TOKEN_CREATE = "INSERT INTO enrolment_tokens (hash, host_id, group_id, expires_at, created_by, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING";
+    /// One statement, so that two takers cannot both win.
+    TOKEN_TAKE = "UPDATE enrolment_tokens SET used_at = $3, used_by = $2
+        WHERE hash = $1 AND used_at IS NULL AND expires_at > $3 AND (host_id IS NULL OR host_id = $2)
+        RETURNING group_id, created_by";
+    TOKEN_GET = "SELECT hash, host_id, group_id, expires_at, created_by, created_at, used_at, used_by
+        FROM enrolment_tokens WHERE hash = $1";
+    TOKENS_LIST = "SELECT hash, host_id, group_id, expires_at, created_by, created_at, used_at, used_by
+        FROM enrolment_tokens ORDER BY created_at, hash";
+}
+
+bulk_statements! {
+    /// Host, group, labels, time. Writes only what differs.
+    HOSTS_UPSERT_KNOWN =
+        "INSERT INTO hosts (id, group_id, labels, status, listed, created_at) VALUES",
+        "(#, #, #, 'expected', TRUE, #)",
+        "ON CONFLICT (id) DO UPDATE SET group_id = excluded.group_id, labels = excluded.labels, listed = TRUE
+        WHERE hosts.listed = FALSE OR hosts.group_id IS NULL OR hosts.group_id <> excluded.group_id
+            OR hosts.labels <> excluded.labels";
+    HOSTS_UNLIST = "UPDATE hosts SET listed = FALSE WHERE id IN (VALUES", "(CAST(# AS TEXT))", ")";
+    /// Host, time. Never goes back.
+    HOSTS_TOUCH =
+        "UPDATE hosts SET last_seen_at = seen.column2 FROM (VALUES",
+        "(CAST(# AS TEXT), CAST(# AS BIGINT))",
+        ") AS seen WHERE hosts.id = seen.column1
+            AND (hosts.last_seen_at IS NULL OR hosts.last_seen_at < seen.column2)";
+    /// Host.
+    HOSTS_ALLOCATE =
+        "UPDATE hosts SET generation_allocated = generation_allocated + 1 WHERE id IN (VALUES",
+        "(CAST(# AS TEXT))",
+        ") RETURNING id, generation_allocated";
+}

@@ -1,0 +1,245 @@
+//! Drift, audit, tokens, inbox, meta and leases.
+
+use super::fixtures::{add_hosts, group, host};
+use super::{assert_not_found, for_each_db, in_tx, run_sql};
+use crate::store::audit::{self, AuditEntry, ChainReport};
+use crate::store::drift::{self, DriftChange};
+use crate::store::inbox::{self, Delivery, InsertDelivery};
+use crate::store::tokens::{self, NewToken, TakeToken, TokenRefusal};
+use crate::store::{Db, meta};
+use model::{Component, Difference, DifferenceKind, DriftReport, Generation, Wall};
+use serde_json::json;
+
+fn difference(object: &str, observed: &str) -> Difference {
+    Difference {
+        component: Component::PortGroup,
+        object: object.into(),
+        field: "vlan".into(),
+        kind: DifferenceKind::Changed,
+        desired: "20".into(),
+        observed: observed.into(),
+    }
+}
+
+fn report(seen: u64, differences: Vec<Difference>) -> DriftReport {
+    DriftReport {
+        host: host("a"),
+        generation: Generation(3),
+        first_seen: Wall(seen),
+        last_seen: Wall(seen),
+        differences,
+    }
+}
+
+#[tokio::test]
+async fn drift_keeps_its_first_time_and_is_resolved_when_gone() {
+    for_each_db(async |db| {
+        add_hosts(&db, &["a"]).await;
+        let put = async |report: DriftReport, now| {
+            in_tx!(db, tx => drift::replace_report(&mut tx, &report, Wall(now))).unwrap()
+        };
+        let (one, two) = (difference("VM Network", "30"), difference("Backup", "1"));
+        assert_eq!(
+            put(report(10, vec![one.clone(), two.clone()]), 11).await,
+            DriftChange { opened: 2, kept: 0, resolved: 0 }
+        );
+        let later = difference("VM Network", "31");
+        assert_eq!(
+            put(report(20, vec![later.clone()]), 21).await,
+            DriftChange { opened: 0, kept: 1, resolved: 1 }
+        );
+        let open = drift::list_open(&db, 10).await.unwrap();
+        assert_eq!(open.len(), 1);
+        assert_eq!(
+            (&open[0].difference, open[0].first_seen, open[0].last_seen),
+            (&later, Wall(10), Wall(20))
+        );
+        assert_eq!(put(report(30, vec![]), 31).await, DriftChange { opened: 0, kept: 0, resolved: 1 });
+        assert_eq!(drift::open_of(&db, &host("a")).await.unwrap(), []);
+        put(report(40, vec![one]), 41).await;
+        let all = drift::list_all(&db, 10).await.unwrap();
+        let times: Vec<_> = all.iter().map(|d| (d.first_seen.0, d.resolved.map(|w| w.0))).collect();
+        assert_eq!(times, [(40, None), (10, Some(21)), (10, Some(31))]);
+        let stranger = DriftReport { host: host("x"), ..report(1, vec![]) };
+        assert_not_found(in_tx!(db, tx => drift::replace_report(&mut tx, &stranger, Wall(1))));
+    })
+    .await;
+}
+
+async fn write_audit(db: &Db, n: u64) -> u64 {
+    let entry = AuditEntry {
+        at: Wall(n),
+        actor: "user:ann".into(),
+        action: "rollout.paused".into(),
+        subject: format!("rollout/{n}"),
+        detail: json!({ "n": n }),
+    };
+    in_tx!(db, tx => audit::append(&mut tx, &entry)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_chain_is_gapless_also_with_many_writers() {
+    for_each_db(async |db| {
+        assert!(matches!(audit::verify_chain(&db).await.unwrap(), ChainReport::Intact { entries: 0, .. }));
+        let mut tasks = tokio::task::JoinSet::new();
+        for n in 0..20 {
+            let db = db.clone();
+            tasks.spawn(async move { write_audit(&db, n).await });
+        }
+        let mut numbers = tasks.join_all().await;
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..=20).collect::<Vec<u64>>());
+        let newest = audit::list(&db, 1).await.unwrap().remove(0);
+        assert_eq!(
+            audit::verify_chain(&db).await.unwrap(),
+            ChainReport::Intact { entries: 20, head: newest.hash }
+        );
+        assert_eq!(audit::after(&db, 18, 10).await.unwrap().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tampering_with_the_audit_trail_shows() {
+    let tampers: [(&'static str, i64); 5] = [
+        ("UPDATE audit SET actor = 'user:eve' WHERE sequence = 3", 3),
+        ("DELETE FROM audit WHERE sequence = 3", 3),
+        ("DELETE FROM audit WHERE sequence = 5", 5),
+        ("UPDATE audit SET previous_hash = hash WHERE sequence = 2", 2),
+        ("DELETE FROM audit", 1),
+    ];
+    for (tamper, at) in tampers {
+        for_each_db(async |db| {
+            for n in 0..5 {
+                write_audit(&db, n).await;
+            }
+            run_sql(&db, tamper).await;
+            let found = audit::verify_chain(&db).await.unwrap();
+            assert!(
+                matches!(found, ChainReport::Broken { sequence, .. } if sequence == at),
+                "{tamper}: {found:?}"
+            );
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn an_entry_rewritten_with_a_fitting_hash_breaks_the_next_link() {
+    for_each_db(async |db| {
+        for n in 0..3 {
+            write_audit(&db, n).await;
+        }
+        let mut forged = audit::after(&db, 1, 1).await.unwrap().remove(0);
+        forged.actor = "user:eve".into();
+        let hash = forged.expected_hash();
+        let mut tx = db.begin().await.unwrap();
+        tx!(tx, c => sqlx::query("UPDATE audit SET actor = 'user:eve', hash = $1 WHERE sequence = 2")
+            .bind(hash).execute(c).await.map(|_| ()))
+        .unwrap();
+        tx.commit().await.unwrap();
+        let found = audit::verify_chain(&db).await.unwrap();
+        assert!(matches!(found, ChainReport::Broken { sequence: 3, .. }), "{found:?}");
+    })
+    .await;
+}
+
+fn token(hash: &str) -> NewToken {
+    NewToken {
+        hash: hash.into(),
+        host: None,
+        group: Some(group("lab")),
+        expires: Wall(100),
+        created_by: "user:ann".into(),
+        created: Wall(1),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_is_taken_once_however_many_try() {
+    for_each_db(async |db| {
+        in_tx!(db, tx => tokens::create(&mut tx, &token("t1"))).unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        for n in 0..8 {
+            let db = db.clone();
+            tasks.spawn(async move {
+                let name = host(&format!("h{n}"));
+                in_tx!(db, tx => tokens::take(&mut tx, "t1", &name, Wall(50))).unwrap()
+            });
+        }
+        let results = tasks.join_all().await;
+        let taken = results.iter().filter(|r| matches!(r, TakeToken::Taken { .. })).count();
+        let used = results.iter().filter(|r| **r == TakeToken::Refused(TokenRefusal::Used)).count();
+        assert_eq!((taken, used), (1, 7), "{results:?}");
+        assert!(tokens::list(&db).await.unwrap()[0].used.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_is_refused_for_a_reason() {
+    for_each_db(async |db| {
+        let bound = NewToken { host: Some(host("a")), ..token("t1") };
+        in_tx!(db, tx => tokens::create(&mut tx, &bound)).unwrap();
+        assert!(in_tx!(db, tx => tokens::create(&mut tx, &bound)).is_err(), "twice the same");
+        let take = async |hash: &'static str, name: &'static str, now| {
+            in_tx!(db, tx => tokens::take(&mut tx, hash, &host(name), Wall(now))).unwrap()
+        };
+        assert_eq!(take("other", "a", 50).await, TakeToken::Refused(TokenRefusal::Unknown));
+        assert_eq!(take("t1", "b", 50).await, TakeToken::Refused(TokenRefusal::OtherHost));
+        assert_eq!(take("t1", "a", 100).await, TakeToken::Refused(TokenRefusal::Expired));
+        assert_eq!(take("t1", "a", 99).await, TakeToken::Taken { group: Some(group("lab")) });
+        assert_eq!(take("t1", "a", 99).await, TakeToken::Refused(TokenRefusal::Used));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_delivery_is_dealt_with_once() {
+    for_each_db(async |db| {
+        let delivery = |id: &str, at| Delivery {
+            id: id.into(),
+            source: "poller".into(),
+            body: "{}".into(),
+            received: Wall(at),
+        };
+        for (id, at, expected) in [
+            ("commit:2", 20, InsertDelivery::Fresh),
+            ("commit:1", 10, InsertDelivery::Fresh),
+            ("commit:2", 30, InsertDelivery::Repeat),
+        ] {
+            assert_eq!(in_tx!(db, tx => inbox::insert(&mut tx, &delivery(id, at))).unwrap(), expected);
+        }
+        assert_eq!(
+            inbox::pending(&db, 10).await.unwrap(),
+            [delivery("commit:1", 10), delivery("commit:2", 20)]
+        );
+        in_tx!(db, tx => inbox::mark_processed(&mut tx, "commit:1", Wall(40))).unwrap();
+        assert_eq!(inbox::pending(&db, 10).await.unwrap(), [delivery("commit:2", 20)]);
+        let again = in_tx!(db, tx => inbox::insert(&mut tx, &delivery("commit:1", 50))).unwrap();
+        assert_eq!(again, InsertDelivery::Repeat, "also after it was dealt with");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lease_has_one_holder_and_a_growing_epoch() {
+    for_each_db(async |db| {
+        let lease = async |holder: &'static str, now: u64| {
+            in_tx!(db, tx => meta::lease(&mut tx, "drift_scan", holder, Wall(now), Wall(now + 10))).unwrap()
+        };
+        assert_eq!(lease("one", 0).await, Some(1));
+        assert_eq!(lease("two", 5).await, None);
+        assert_eq!(lease("one", 8).await, Some(1), "renewed");
+        assert_eq!(lease("two", 18).await, Some(2), "ran out");
+        in_tx!(db, tx => meta::release(&mut tx, "drift_scan", "one")).unwrap();
+        assert_eq!(lease("one", 19).await, None, "only the holder can give it back");
+        in_tx!(db, tx => meta::release(&mut tx, "drift_scan", "two")).unwrap();
+        assert_eq!(lease("one", 20).await, Some(3));
+        in_tx!(db, tx => meta::set(&mut tx, "k", "1", Wall(1))).unwrap();
+        in_tx!(db, tx => meta::set(&mut tx, "k", "2", Wall(2))).unwrap();
+        assert_eq!(meta::get(&db, "k").await.unwrap().as_deref(), Some("2"));
+        assert_eq!(meta::get(&db, "none").await.unwrap(), None);
+    })
+    .await;
+}

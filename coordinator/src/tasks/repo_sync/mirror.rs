@@ -1,0 +1,150 @@
+//! The mirror on a thread of its own: its calls block, and its HTTP client must not run on an async worker.
+//!
+//! Must not: interpret a document. Called by `sync` and, to open it, by the composition root.
+
+use crate::repo::{
+    CommitId, FetchRepoError, Mirror, MirrorSettings, OpenMirrorError, ReadCommitError, SnapshotError,
+};
+use crate::tasks::review::Material;
+use tokio::sync::{mpsc, oneshot};
+
+/// Requests that may wait.
+const REQUESTS_MAX: usize = 4;
+
+/// Why there is no mirror.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The mirror itself.
+    #[error(transparent)]
+    Mirror(#[from] OpenMirrorError),
+    /// The thread.
+    #[error("the thread of the mirror cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+    /// It ended at once.
+    #[error("the thread of the mirror ended before it was ready; see the log")]
+    Ended,
+}
+
+/// Why a commit was not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ReadError {
+    /// The commit breaks a limit: it is refused.
+    #[error("{0}")]
+    Refused(String),
+    /// It may be readable later.
+    #[error("{0}")]
+    Failed(String),
+}
+
+enum Request {
+    Fetch {
+        reply: oneshot::Sender<Result<Option<CommitId>, FetchRepoError>>,
+    },
+    Read {
+        commit: CommitId,
+        base: Option<CommitId>,
+        reply: oneshot::Sender<Result<Box<Material>, ReadError>>,
+    },
+}
+
+/// The way to the mirror. Its thread ends with it.
+#[derive(Debug)]
+pub struct MirrorThread {
+    requests: mpsc::Sender<Request>,
+}
+
+impl MirrorThread {
+    /// Opens the mirror on a new thread.
+    pub async fn open(settings: MirrorSettings) -> Result<Self, OpenError> {
+        let (requests, queue) = mpsc::channel(REQUESTS_MAX);
+        let (ready, opened) = oneshot::channel();
+        std::thread::Builder::new().name("repo-mirror".to_owned()).spawn(move || {
+            match Mirror::open(settings) {
+                Ok(mirror) => {
+                    // Nobody waits: then the queue is closed too, and the loop ends at once.
+                    let _ = ready.send(Ok(()));
+                    serve(mirror, queue);
+                }
+                Err(error) => drop(ready.send(Err(error))),
+            }
+        })?;
+        opened.await.map_err(|_| OpenError::Ended)??;
+        Ok(Self { requests })
+    }
+
+    /// Fetches the branch; gives its head. `None`: the thread is gone.
+    pub(super) async fn fetch(&self) -> Option<Result<Option<CommitId>, FetchRepoError>> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Fetch { reply }).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Reads a commit and what changed since `base`.
+    pub(super) async fn read(
+        &self,
+        commit: CommitId,
+        base: Option<CommitId>,
+    ) -> Result<Box<Material>, ReadError> {
+        let gone = || ReadError::Failed("the thread of the mirror has ended".to_owned());
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Read { commit, base, reply }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+fn serve(mut mirror: Mirror, mut queue: mpsc::Receiver<Request>) {
+    while let Some(request) = queue.blocking_recv() {
+        // An asker that left in between asks again.
+        match request {
+            Request::Fetch { reply } => {
+                let _ = reply.send(mirror.fetch().map(|report| {
+                    if let Some(rewrite) = report.rewritten {
+                        tracing::warn!(old = %rewrite.old, new = %rewrite.new, "the branch was rewritten");
+                    }
+                    report.head
+                }));
+            }
+            Request::Read { commit, base, reply } => {
+                let _ = reply.send(read(&mirror, commit, base));
+            }
+        }
+    }
+}
+
+fn read(mirror: &Mirror, commit: CommitId, base: Option<CommitId>) -> Result<Box<Material>, ReadError> {
+    let snapshot = mirror.snapshot(commit).map_err(of_snapshot)?;
+    let info = mirror.commit_info(commit).map_err(of_commit)?;
+    let (base, changed) = match base.map(|base| mirror.changed_paths(Some(base), commit)) {
+        Some(Ok(changed)) => (base, changed),
+        Some(Err(error)) => {
+            tracing::warn!(%error, "the last accepted commit cannot be read; the new one is compared with nothing");
+            (None, mirror.changed_paths(None, commit).map_err(of_snapshot)?)
+        }
+        None => (None, mirror.changed_paths(None, commit).map_err(of_snapshot)?),
+    };
+    Ok(Box::new(Material {
+        info,
+        base: base.map(|base| base.to_string()),
+        files: snapshot.files,
+        refused: snapshot.refused,
+        changed,
+    }))
+}
+
+fn of_snapshot(error: SnapshotError) -> ReadError {
+    let text = error.to_string();
+    match error {
+        SnapshotError::TooManyFiles { .. }
+        | SnapshotError::TooManyBytes { .. }
+        | SnapshotError::TreeTooBig { .. } => ReadError::Refused(text),
+        SnapshotError::UnknownCommit { .. } | SnapshotError::Corrupt { .. } => ReadError::Failed(text),
+    }
+}
+
+fn of_commit(error: ReadCommitError) -> ReadError {
+    let text = error.to_string();
+    match error {
+        ReadCommitError::TooBig { .. } => ReadError::Refused(text),
+        ReadCommitError::UnknownCommit { .. } | ReadCommitError::Corrupt { .. } => ReadError::Failed(text),
+    }
+}

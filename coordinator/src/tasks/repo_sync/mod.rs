@@ -1,0 +1,148 @@
+//! Follows the main branch: every new head becomes an accepted or a refused change.
+//!
+//! Owns: when the repository is looked at, in which order commits are dealt with, and the one transaction that accepts.
+//! Must not: judge a commit (that is `review`) or send anything (that is the rollout driver). Called by the composition
+//! root; nudged by the API, the intake and the driver.
+//!
+//! Order of changes: one rollout at a time. A head that arrives while a rollout is at work is *held* (its documents are
+//! checked at once, and refused if they are wrong); when the rollout ends, the newest head wins and those between are
+//! never rolled out by themselves. A rollout that is halted, or that only waits for hosts that are away, does not hold a
+//! new head: it is aborted as superseded, and what it left undone is part of the new change.
+//!
+//! Hosts that were read for the first time after the head was accepted get a change of their own for the same commit, noted
+//! as `<commit>+2`, `<commit>+3`, ...
+
+mod mirror;
+mod sync;
+
+#[cfg(test)]
+mod tests;
+
+pub use mirror::{MirrorThread, OpenError};
+
+use super::rollout_driver::RolloutHandle;
+use crate::store::Db;
+use model::Wall;
+use serde::Serialize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use sync::Sync;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+/// Wait after a new observation, so that one look serves many.
+const OBSERVED_WAIT: Duration = Duration::from_millis(300);
+
+/// How it stands with the repository; in memory only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RepoStatus {
+    /// Head of the branch.
+    pub head: Option<String>,
+    /// When it was last fetched without an error.
+    pub fetched: Option<Wall>,
+    /// Why the last fetch or reading failed.
+    pub error: Option<String>,
+    /// Why the head is not dealt with yet.
+    pub held: Option<String>,
+}
+
+/// The way to the task; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct RepoHandle {
+    nudge: Arc<Notify>,
+    seen: Arc<Notify>,
+    observed: Arc<AtomicBool>,
+    status: watch::Receiver<RepoStatus>,
+}
+
+impl RepoHandle {
+    /// Look at the repository now.
+    pub fn nudge(&self) {
+        self.nudge.notify_one();
+    }
+
+    /// A host looks different: a refused head, or a host without an order, may be dealt with now.
+    pub fn observed(&self) {
+        self.observed.store(true, Ordering::SeqCst);
+        self.seen.notify_one();
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn status(&self) -> RepoStatus {
+        self.status.borrow().clone()
+    }
+
+    /// Follows how it stands.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<RepoStatus> {
+        self.status.clone()
+    }
+}
+
+/// The handle before the task runs, because others need it first.
+#[derive(Debug)]
+pub struct RepoSignals {
+    handle: RepoHandle,
+    status: watch::Sender<RepoStatus>,
+}
+
+impl Default for RepoSignals {
+    fn default() -> Self {
+        let (status, receiver) = watch::channel(RepoStatus::default());
+        let handle = RepoHandle {
+            nudge: Arc::new(Notify::new()),
+            seen: Arc::new(Notify::new()),
+            // The first look is a full one.
+            observed: Arc::new(AtomicBool::new(true)),
+            status: receiver,
+        };
+        Self { handle, status }
+    }
+}
+
+impl RepoSignals {
+    /// The way to the task.
+    #[must_use]
+    pub fn handle(&self) -> RepoHandle {
+        self.handle.clone()
+    }
+
+    /// What others notify to have the repository looked at.
+    #[must_use]
+    pub fn nudge(&self) -> Arc<Notify> {
+        Arc::clone(&self.handle.nudge)
+    }
+
+    /// Starts the task. It ends when `stop` turns true.
+    #[must_use]
+    pub fn spawn(
+        self,
+        db: Db,
+        mirror: MirrorThread,
+        rollouts: RolloutHandle,
+        poll: Duration,
+        stop: watch::Receiver<bool>,
+    ) -> JoinHandle<()> {
+        let Self { handle, status } = self;
+        let sync = Sync::new(db, mirror, rollouts, status);
+        tokio::spawn(run(sync, handle, poll, stop))
+    }
+}
+
+async fn run(mut sync: Sync, handle: RepoHandle, poll: Duration, mut stop: watch::Receiver<bool>) {
+    loop {
+        if handle.observed.swap(false, Ordering::SeqCst) {
+            sync.hosts_changed();
+        }
+        // The round is not cut off by the end: it is short, and half a round is one that is begun again.
+        sync.round().await;
+        tokio::select! {
+            () = super::stopped(&mut stop) => return,
+            () = tokio::time::sleep(poll) => {}
+            () = handle.nudge.notified() => {}
+            () = handle.seen.notified(), if sync.waits_for_hosts() => tokio::time::sleep(OBSERVED_WAIT).await,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The agent processes of a lab, one per simulated host.
+
+use super::programs::run;
+use super::{Programs, log_to, text};
+use crate::lab::{Limit, wait_for};
+use anyhow::Context;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Longest wait for the fabric to open a host's port.
+const LINK_LIMIT: Limit = Limit::secs(30);
+
+/// The agents.
+#[derive(Debug)]
+pub struct Agents {
+    root: PathBuf,
+    agent: PathBuf,
+    esxcli: PathBuf,
+    running: BTreeMap<String, Child>,
+}
+
+impl Agents {
+    pub(super) fn new(root: &Path, programs: &Programs) -> Self {
+        let (agent, esxcli) = (programs.agent.clone(), programs.esxcli.clone());
+        Self { root: root.to_owned(), agent, esxcli, running: BTreeMap::new() }
+    }
+
+    fn folder(&self, name: &str) -> PathBuf {
+        self.root.join("agents").join(name)
+    }
+
+    /// Settings file of one agent.
+    #[must_use]
+    pub fn settings_file(&self, name: &str) -> PathBuf {
+        self.folder(name).join("agent.toml")
+    }
+
+    /// Writes the settings of one agent: it reaches the coordinator through its host's simulated network only.
+    pub(super) fn prepare(&self, name: &str, coordinator: &str, server_name: &str) -> anyhow::Result<()> {
+        let folder = self.folder(name);
+        fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        let host = self.root.join("hosts").join(name);
+        let port_file = host.join("link.port");
+        let port =
+            wait_for(LINK_LIMIT, &format!("the port of {name}"), || Ok(fs::read_to_string(&port_file).ok()))?;
+        let backup = self.root.join("auto-backup.sh");
+        if !backup.exists() {
+            std::os::unix::fs::symlink(&self.esxcli, &backup).context("auto-backup.sh cannot be linked")?;
+        }
+        let ca = self.root.join("state").join("ca").join("ca.pem");
+        let body = format!(
+            "host_id = {name:?}\nstate_dir = {:?}\ncoordinators = [\"127.0.0.1:{}\"]\nserver_name = {server_name:?}\n\
+             ca_file = {:?}\ncertificate_file = {:?}\nkey_file = {:?}\nesxcli = {:?}\nauto_backup = {:?}\n\
+             coordinator_address = {coordinator:?}\nobserve_period_secs = 2\nreconnect_max_secs = 2\n\
+             boot_id_file = {:?}\n\n[extra_env]\nPOINTSMAN_SIM_HOST = {:?}\n",
+            text(&folder.join("state"))?,
+            port.trim(),
+            text(&ca)?,
+            text(&folder.join("host.pem"))?,
+            text(&folder.join("host.key"))?,
+            text(&self.esxcli)?,
+            text(&backup)?,
+            text(&host.join("boot_id"))?,
+            text(&host)?,
+        );
+        fs::write(self.settings_file(name), body)
+            .with_context(|| format!("the settings of {name} cannot be written"))
+    }
+
+    pub(super) fn enrol(&self, name: &str, token: &str) -> anyhow::Result<()> {
+        let settings = self.settings_file(name);
+        run(&self.agent, &["enrol", "--config", text(&settings)?, "--token", token]).map(|_| ())
+    }
+
+    /// Starts one agent.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn start(&mut self, name: &str) -> anyhow::Result<()> {
+        let child = Command::new(&self.agent)
+            .args(["run", "--config", text(&self.settings_file(name))?])
+            .stdin(Stdio::null())
+            .stdout(log_to(&self.root, &format!("agent-{name}.log"))?)
+            .stderr(log_to(&self.root, &format!("agent-{name}.log"))?)
+            .spawn()
+            .with_context(|| format!("the agent of {name} cannot be started"))?;
+        self.running.insert(name.to_owned(), child);
+        Ok(())
+    }
+
+    /// Kills one agent as a power cut would.
+    ///
+    /// # Errors
+    /// When it was not running.
+    pub fn kill(&mut self, name: &str) -> anyhow::Result<()> {
+        let mut child =
+            self.running.remove(name).with_context(|| format!("the agent of {name} does not run"))?;
+        child.kill().with_context(|| format!("the agent of {name} cannot be killed"))?;
+        child.wait().with_context(|| format!("the agent of {name} did not end"))?;
+        Ok(())
+    }
+
+    /// Whether one agent's process has ended by itself, e.g. because the simulator killed it.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn has_ended(&mut self, name: &str) -> anyhow::Result<bool> {
+        match self.running.get_mut(name) {
+            Some(child) => Ok(child.try_wait()?.is_some()),
+            None => Ok(true),
+        }
+    }
+
+    /// Process id of one agent.
+    #[must_use]
+    pub fn process_id(&self, name: &str) -> Option<u32> {
+        self.running.get(name).map(Child::id)
+    }
+
+    /// What an agent's own `status` says.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn status(&self, name: &str) -> anyhow::Result<serde_json::Value> {
+        let settings = self.settings_file(name);
+        let printed = run(&self.agent, &["status", "--json", "--config", text(&settings)?])?;
+        serde_json::from_str(&printed).with_context(|| format!("status of {name} printed: {printed}"))
+    }
+
+    pub(super) fn kill_all(&mut self) {
+        for child in self.running.values_mut() {
+            let _gone = child.kill();
+        }
+        for child in self.running.values_mut() {
+            let _reaped = child.wait();
+        }
+        self.running.clear();
+    }
+}
