@@ -177,8 +177,8 @@ impl Agent {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Link(event) => self.from_link(event),
-            Event::Host(answer) => self.from_host(answer),
+            Event::Link(event) => self.on_link(event),
+            Event::Host(answer) => self.on_host(answer),
             Event::Confirm(change, Ok(verdict)) => {
                 // The coordinator was reached: the stream need not wait any longer.
                 if !self.connected {
@@ -227,7 +227,7 @@ impl Agent {
         self.next_look = self.next_look.min(Instant::now() + after);
     }
 
-    fn from_link(&mut self, event: LinkEvent) {
+    fn on_link(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Connected { heartbeat } => {
                 self.connected = true;
@@ -252,11 +252,11 @@ impl Agent {
                     self.reports.outcome(outcome);
                 }
             }
-            LinkEvent::Message(message) => self.from_coordinator(message),
+            LinkEvent::Message(message) => self.on_coordinator(message),
         }
     }
 
-    fn from_coordinator(&mut self, message: FromCoordinator) {
+    fn on_coordinator(&mut self, message: FromCoordinator) {
         match message {
             FromCoordinator::OutcomeAck { change, generation } => {
                 self.reports.outcome_acknowledged(&change, generation);
@@ -273,7 +273,7 @@ impl Agent {
         }
     }
 
-    fn from_host(&mut self, answer: Answer) {
+    fn on_host(&mut self, answer: Answer) {
         match answer {
             Answer::Observed { purpose: Purpose::Periodic, result, calls } => {
                 self.looking = false;

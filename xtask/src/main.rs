@@ -4,6 +4,7 @@
 //! decides nothing about the product; the product's crates do. Called by developers and by `.ci/run`.
 
 mod agent;
+mod bench;
 mod demo;
 mod describe;
 mod pg;
@@ -43,6 +44,8 @@ struct Cli {
 enum Verb {
     /// Show the whole product on this machine: a Git merge becomes confirmed hosts, then drift.
     Demo(demo::DemoArgs),
+    /// Measure what is promised about speed and size.
+    Bench(bench::BenchArgs),
     /// Run every check: format, clippy, tidy, then all tests with a throw-away PostgreSQL.
     Test(TestArgs),
     /// Check the house rules that neither the compiler nor clippy knows.
@@ -112,6 +115,7 @@ fn run(verb: Verb, report: &Report) -> anyhow::Result<Outcome> {
             test::run(&root, &test::Options { lint, package: args.package, filters: args.filters }, report)
         }
         Verb::Demo(args) => demo::run(&root, &args, report),
+        Verb::Bench(args) => bench::run(&root, &args, report),
         Verb::Tidy => tidy::run(&root, report),
         Verb::Agent(args) => agent::run(&root, args.out.as_deref(), report),
         Verb::Describe(args) => describe::run(&args.dir, args.out.as_deref(), report),

@@ -1,3 +1,5 @@
+//! Drift is told once it was seen twice, and told again when it is gone.
+
 use super::*;
 use model::{
     DesiredNetwork, DesiredPortGroup, Generation, HostFacts, Known, PortGroupName, Presence, VlanId,

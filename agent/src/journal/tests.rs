@@ -1,3 +1,5 @@
+//! The journal after torn tails, corruption and full disks.
+
 use super::frame::crc32;
 use super::*;
 use engine::apply::{Closing, ContentHash, StepResult};

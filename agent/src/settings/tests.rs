@@ -1,3 +1,5 @@
+//! Settings files: what is accepted, and which key a refusal names.
+
 use super::*;
 
 fn parse(text: &str) -> Result<Settings, SettingsError> {

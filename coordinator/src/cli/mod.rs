@@ -48,7 +48,7 @@ const EXIT_CODES: &str = "Exit codes: 0 all is well, 1 problems were found or so
 
 /// GitOps for the networking of ESXi hosts.
 #[derive(Debug, Parser)]
-#[command(name = "pointsman", version, about, after_help = EXIT_CODES)]
+#[command(name = "pointsman", version, after_help = EXIT_CODES)]
 struct Cli {
     /// Print JSON for programs.
     #[arg(long, global = true)]

@@ -121,7 +121,8 @@ impl Walk {
         if self.entries > self.limits.files {
             let message =
                 format!("the repository has more than {} entries: the rest was not read", self.limits.files);
-            return Ok(self.stop(message));
+            self.stop(message);
+            return Ok(());
         }
         if let Some(reason) = refusal(entry) {
             self.refuse(entry, parent, reason);
@@ -167,7 +168,8 @@ impl Walk {
         if self.bytes > self.limits.total_bytes {
             let message =
                 format!("the state files exceed {} bytes: the rest was not read", self.limits.total_bytes);
-            return Ok(self.stop(message));
+            self.stop(message);
+            return Ok(());
         }
         self.tree.files.insert(entry.shown(parent), bytes);
         Ok(())

@@ -133,19 +133,21 @@ impl Problem<'_> {
         ready().find(soft).or_else(|| ready().next()).map(|index| (index, false))
     }
 
-    fn greedy(&self, observed: &ObservedNetwork) -> Result<(Walk, bool), Finding> {
+    fn greedy(&self, observed: &ObservedNetwork) -> Result<(Walk, bool), Box<Finding>> {
         let mut walk = self.start(observed);
         let mut all_safe = true;
         while let Some((index, safe)) = self.choose(&walk) {
             all_safe &= safe;
             self.take(&mut walk, index).map_err(|error| {
                 let message = format!("no order found: {error}");
-                Finding::error("PLAN-008", Component::Plan, message).hint("split the change in two")
+                Box::new(Finding::error("PLAN-008", Component::Plan, message).hint("split the change in two"))
             })?;
         }
         if walk.order.len() < self.actions.len() {
             let message = "the steps depend on each other in a circle".to_owned();
-            return Err(Finding::error("PLAN-008", Component::Plan, message).hint("split the change in two"));
+            let finding =
+                Finding::error("PLAN-008", Component::Plan, message).hint("split the change in two");
+            return Err(Box::new(finding));
         }
         Ok((walk, all_safe))
     }
@@ -214,7 +216,7 @@ pub(super) fn finish(draft: Draft) -> Planned {
         Err(finding) => match problem.search(observed) {
             Some(found) => found.order,
             None => {
-                findings.push(finding);
+                findings.push(*finding);
                 return Planned { plan: Plan::default(), findings };
             }
         },
@@ -226,7 +228,7 @@ pub(super) fn finish(draft: Draft) -> Planned {
             Planned { plan: Plan { steps, disruption, digest }, findings }
         }
         Err(finding) => {
-            findings.push(finding);
+            findings.push(*finding);
             Planned { plan: Plan::default(), findings }
         }
     }
@@ -276,7 +278,7 @@ impl Made {
     }
 }
 
-fn steps(problem: &Problem, observed: &ObservedNetwork, order: &[usize]) -> Result<Vec<Step>, Finding> {
+fn steps(problem: &Problem, observed: &ObservedNetwork, order: &[usize]) -> Result<Vec<Step>, Box<Finding>> {
     let mut state = observed.clone();
     let mut made = Made::default();
     let mut steps = Vec::with_capacity(order.len());

@@ -71,8 +71,9 @@ fn walk(dir: &Path, prefix: &str, files: &mut Vec<SourceFile>) -> anyhow::Result
         if kind.is_dir() && is_ours(name, prefix) {
             walk(&entry.path(), &format!("{path}/"), files)?;
         } else if kind.is_file() && is_read(&path) {
-            let text = match fs::read_to_string(entry.path()) {
-                Ok(text) => text,
+            // Test cases may hold bytes that are no text; they are read as far as they go.
+            let text = match fs::read(entry.path()) {
+                Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
                 // An editor's temporary file may vanish between listing and reading.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error).with_context(|| format!("cannot read {path}")),

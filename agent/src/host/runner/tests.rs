@@ -1,3 +1,5 @@
+//! The runner against programs that hang, flood, fail or are missing.
+
 use super::*;
 use std::os::unix::fs::PermissionsExt;
 

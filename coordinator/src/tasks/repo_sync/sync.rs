@@ -41,6 +41,8 @@ pub(super) struct Sync {
     mirror: MirrorThread,
     rollouts: RolloutHandle,
     status: watch::Sender<RepoStatus>,
+    /// Head of the last fetch.
+    head: Option<CommitId>,
     /// Hosts may look different since the last decision.
     hosts_changed: bool,
     /// The head was refused; another look of hosts may change that.
@@ -56,7 +58,7 @@ impl Sync {
         rollouts: RolloutHandle,
         status: watch::Sender<RepoStatus>,
     ) -> Self {
-        Self { db, mirror, rollouts, status, hosts_changed: true, refused: false, sound: None }
+        Self { db, mirror, rollouts, status, head: None, hosts_changed: true, refused: false, sound: None }
     }
 
     /// Observations arrived.
@@ -82,12 +84,15 @@ impl Sync {
             }
             Some(Err(error)) => {
                 tracing::warn!(%error, "the configuration repository was not fetched");
-                return self.failed(error.to_string());
+                self.failed(error.to_string());
+                // What was fetched before can still be held, or wait for hosts.
+                self.head
             }
             None => {
                 return self.failed("the thread of the mirror has ended; restart the coordinator".to_owned());
             }
         };
+        self.head = head;
         let Some(head) = head else { return };
         match self.consider(head).await {
             Ok(held) => self.status.send_modify(|status| status.held = held),

@@ -279,7 +279,8 @@ impl Driver {
             step.rejected +=
                 effects.iter().filter(|effect| matches!(effect, Effect::Rejected { .. })).count();
             if state != active.state {
-                active.version = save(&self.db, id, active, &state, &effects, actor, now).await?;
+                let turn = Turn { state: &state, effects: &effects, actor, now };
+                active.version = save(&self.db, id, active, turn).await?;
                 active.state = state;
             }
             step.phase = active.state.phase();
@@ -360,16 +361,17 @@ fn not_possible(rollout: &RolloutId, verb: RolloutVerb, phase: RolloutPhase) -> 
     RolloutCommandError::NotPossible { rollout: rollout.clone(), verb: verb.as_str(), phase: phase.as_str() }
 }
 
-/// Keeps the state, the times of waves, the RFC's place and the audit trail in one unit of work.
-async fn save(
-    db: &Db,
-    id: &RolloutId,
-    active: &Active,
-    state: &RolloutState,
-    effects: &[Effect],
-    actor: &str,
+/// A transition to keep.
+struct Turn<'a> {
+    state: &'a RolloutState,
+    effects: &'a [Effect],
+    actor: &'a str,
     now: Wall,
-) -> Result<u64, NotKept> {
+}
+
+/// Keeps the state, the times of waves, the RFC's place and the audit trail in one unit of work.
+async fn save(db: &Db, id: &RolloutId, active: &Active, turn: Turn<'_>) -> Result<u64, NotKept> {
+    let Turn { state, effects, actor, now } = turn;
     let stored = serde_json::to_value(state)
         .map_err(|error| StoreError::Unfit { what: "rollout state", detail: error.to_string() })?;
     let update =

@@ -238,6 +238,21 @@ fn desired_stack(dice: &mut Dice) -> DesiredNetstack {
     }
 }
 
+fn desired_nics(dice: &mut Dice) -> BTreeMap<VmnicName, DesiredNic> {
+    let mut nics = BTreeMap::new();
+    for n in 1..NICS {
+        if dice.roll(8) == 0 {
+            let admin = dice.some(4, |dice| if dice.flag() { LinkState::Down } else { LinkState::Up });
+            let link = dice.some(2, |dice| match dice.roll(2) {
+                0 => NicLink::Auto,
+                _ => NicLink::Fixed { speed_mbps: 1000, duplex: Duplex::Full },
+            });
+            nics.insert(vmnic(n), DesiredNic { pci: None, mac: None, admin, link });
+        }
+    }
+    nics
+}
+
 /// Whether a document describes a host in full or touches only some of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
@@ -308,16 +323,7 @@ pub fn desired(dice: &mut Dice, extent: Extent) -> DesiredNetwork {
             }
         }
     }
-    for n in 1..NICS {
-        if dice.roll(8) == 0 {
-            let admin = dice.some(4, |dice| if dice.flag() { LinkState::Down } else { LinkState::Up });
-            let link = dice.some(2, |dice| match dice.roll(2) {
-                0 => NicLink::Auto,
-                _ => NicLink::Fixed { speed_mbps: 1000, duplex: Duplex::Full },
-            });
-            network.nics.insert(vmnic(n), DesiredNic { pci: None, mac: None, admin, link });
-        }
-    }
+    network.nics = desired_nics(dice);
     network
 }
 
