@@ -135,10 +135,11 @@ fn resolve_member(
     let work = de::work(&read.errors, &template.root);
     let understood = fits && template.complete && entry.is_none_or(|entry| entry.complete);
     resolved.findings.extend(findings_of(read.errors, &template.file, &file, Component::Repository));
-    if let (true, Some(network)) = (read.complete, read.value) {
+    // Rules speak of what could be read even when the rest could not: all problems at once.
+    if let Some(network) = read.value {
         let seen = Seen { template, host_file: &file, overlay: overlay.as_ref() };
         structure::check(&network, &repository.site, &seen, &mut resolved.findings);
-        resolved.desired = understood.then_some(network);
+        resolved.desired = (read.complete && understood).then_some(network);
     }
     for finding in &mut resolved.findings {
         finding.host = Some(host.clone());

@@ -3,7 +3,7 @@
 use super::programs::run;
 use super::{Programs, log_to, text};
 use crate::lab::{Limit, wait_for};
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,19 @@ pub struct Agents {
     root: PathBuf,
     agent: PathBuf,
     esxcli: PathBuf,
+    step_timeout_secs: Option<u64>,
     running: BTreeMap<String, Child>,
 }
 
 impl Agents {
     pub(super) fn new(root: &Path, programs: &Programs) -> Self {
         let (agent, esxcli) = (programs.agent.clone(), programs.esxcli.clone());
-        Self { root: root.to_owned(), agent, esxcli, running: BTreeMap::new() }
+        Self { root: root.to_owned(), agent, esxcli, step_timeout_secs: None, running: BTreeMap::new() }
+    }
+
+    /// Agents enrolled from now on give one changing call this long.
+    pub fn set_step_timeout(&mut self, secs: u64) {
+        self.step_timeout_secs = Some(secs);
     }
 
     fn folder(&self, name: &str) -> PathBuf {
@@ -45,22 +51,23 @@ impl Agents {
         let port_file = host.join("link.port");
         let port =
             wait_for(LINK_LIMIT, &format!("the port of {name}"), || Ok(fs::read_to_string(&port_file).ok()))?;
-        let backup = self.root.join("auto-backup.sh");
-        if !backup.exists() {
-            std::os::unix::fs::symlink(&self.esxcli, &backup).context("auto-backup.sh cannot be linked")?;
-        }
+        let backup = folder.join("auto-backup.sh");
+        self.link_esxcli(&backup)?;
+        self.give_esxcli(name)?;
         let ca = self.root.join("state").join("ca").join("ca.pem");
+        let step_timeout =
+            self.step_timeout_secs.map(|secs| format!("step_timeout_secs = {secs}\n")).unwrap_or_default();
         let body = format!(
             "host_id = {name:?}\nstate_dir = {:?}\ncoordinators = [\"127.0.0.1:{}\"]\nserver_name = {server_name:?}\n\
              ca_file = {:?}\ncertificate_file = {:?}\nkey_file = {:?}\nesxcli = {:?}\nauto_backup = {:?}\n\
              coordinator_address = {coordinator:?}\nobserve_period_secs = 2\nreconnect_max_secs = 2\n\
-             boot_id_file = {:?}\n\n[extra_env]\nPOINTSMAN_SIM_HOST = {:?}\n",
+             boot_id_file = {:?}\n{step_timeout}\n[extra_env]\nPOINTSMAN_SIM_HOST = {:?}\n",
             text(&folder.join("state"))?,
             port.trim(),
             text(&ca)?,
             text(&folder.join("host.pem"))?,
             text(&folder.join("host.key"))?,
-            text(&self.esxcli)?,
+            text(&self.esxcli_of(name))?,
             text(&backup)?,
             text(&host.join("boot_id"))?,
             text(&host)?,
@@ -69,16 +76,65 @@ impl Agents {
             .with_context(|| format!("the settings of {name} cannot be written"))
     }
 
-    pub(super) fn enrol(&self, name: &str, token: &str) -> anyhow::Result<()> {
+    /// The esxcli of one agent: a link to the simulated one.
+    fn esxcli_of(&self, name: &str) -> PathBuf {
+        self.folder(name).join("esxcli")
+    }
+
+    fn link_esxcli(&self, link: &Path) -> anyhow::Result<()> {
+        if !link.exists() {
+            std::os::unix::fs::symlink(&self.esxcli, link)
+                .with_context(|| format!("{} cannot be linked", link.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Puts the esxcli of one agent in its place.
+    ///
+    /// # Errors
+    /// When it cannot be linked.
+    pub fn give_esxcli(&self, name: &str) -> anyhow::Result<()> {
+        self.link_esxcli(&self.esxcli_of(name))
+    }
+
+    /// Takes the esxcli of one agent away.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn take_esxcli(&self, name: &str) -> anyhow::Result<()> {
+        let link = self.esxcli_of(name);
+        fs::remove_file(&link).with_context(|| format!("{} cannot be removed", link.display()))
+    }
+
+    /// Enrols with a token, as `pointsman-agent enrol` does; needs the settings file.
+    ///
+    /// # Errors
+    /// When the coordinator refuses the token.
+    pub fn enrol(&self, name: &str, token: &str) -> anyhow::Result<()> {
         let settings = self.settings_file(name);
         run(&self.agent, &["enrol", "--config", text(&settings)?, "--token", token]).map(|_| ())
     }
 
-    /// Starts one agent.
+    /// Copies the folder of one agent with identity and memory, as somebody who cloned a host would: `copy` is another
+    /// agent of the same host, and is started under that name.
+    ///
+    /// # Errors
+    /// When a file cannot be copied.
+    pub fn clone_identity(&self, name: &str, copy: &str) -> anyhow::Result<()> {
+        let (from, to) = (self.folder(name), self.folder(copy));
+        copy_files(&from, &to)?;
+        let settings = fs::read_to_string(self.settings_file(name))
+            .with_context(|| format!("the settings of {name} cannot be read"))?;
+        fs::write(self.settings_file(copy), settings.replace(text(&from)?, text(&to)?))
+            .with_context(|| format!("the settings of {copy} cannot be written"))
+    }
+
+    /// Starts one agent; one that runs under this name already is a mistake.
     ///
     /// # Errors
     /// When the program cannot be started.
     pub fn start(&mut self, name: &str) -> anyhow::Result<()> {
+        ensure!(self.has_ended(name)?, "the agent of {name} runs already");
         let child = Command::new(&self.agent)
             .args(["run", "--config", text(&self.settings_file(name))?])
             .stdin(Stdio::null())
@@ -138,4 +194,20 @@ impl Agents {
         }
         self.running.clear();
     }
+}
+
+/// Copies a folder; links are followed.
+fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let context = || format!("{} cannot be copied", from.display());
+    fs::create_dir_all(to).with_context(context)?;
+    for entry in fs::read_dir(from).with_context(context)? {
+        let entry = entry.with_context(context)?;
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_files(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target).with_context(context)?;
+        }
+    }
+    Ok(())
 }

@@ -91,6 +91,15 @@ impl ConfigRepository {
         self.push()
     }
 
+    /// Commits what is in the index only, for entries that no file system holds, and pushes; gives the commit.
+    ///
+    /// # Errors
+    /// When git refuses.
+    pub fn commit_index(&self, message: &str) -> anyhow::Result<String> {
+        git(&self.work, &["commit", "--quiet", "--message", message])?;
+        self.push()
+    }
+
     /// Commits everything on a branch, merges it into `main` as a forge would, and pushes; gives the merge commit.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The group every simulated host is in.
 pub const GROUP: &str = "prod-a";
@@ -55,8 +56,24 @@ pub struct Lab {
     pub config: ConfigRepository,
 }
 
+/// Ports for coordinators: below those that the system gives to outgoing connections, so that nobody takes one between
+/// now and the moment a coordinator listens, or is started again.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+/// Ports given out by this process.
+static PORTS_GIVEN: AtomicU16 = AtomicU16::new(0);
+
 fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0").context("no free port on this machine")?.local_addr()?.port())
+    let span = PORTS.end - PORTS.start;
+    let first = u16::try_from(std::process::id().wrapping_mul(97) % u32::from(span)).unwrap_or_default();
+    for _ in 0..span {
+        let given = PORTS_GIVEN.fetch_add(1, Ordering::Relaxed);
+        let offset = (u32::from(first) + u32::from(given)) % u32::from(span);
+        let port = PORTS.start + u16::try_from(offset).unwrap_or_default();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no free port on this machine between {} and {}", PORTS.start, PORTS.end)
 }
 
 /// A log file below the lab that a child writes to.
@@ -207,11 +224,27 @@ impl Lab {
     /// # Errors
     /// When the token or the certificate is refused.
     pub fn enrol(&mut self, name: &str) -> anyhow::Result<()> {
-        let token = self.operate(&["token", "create", "--host", name])?;
-        let token = token["token"].as_str().context("`token create` printed no token")?.to_owned();
-        self.agents.prepare(name, &COORDINATOR.to_string(), SERVER_NAME)?;
+        let token = self.token_for(name)?;
+        self.prepare(name)?;
         self.agents.enrol(name, &token)?;
         self.agents.start(name)
+    }
+
+    /// A new one-time token for a host.
+    ///
+    /// # Errors
+    /// When the coordinator makes none.
+    pub fn token_for(&self, name: &str) -> anyhow::Result<String> {
+        let token = self.operate(&["token", "create", "--host", name])?;
+        Ok(token["token"].as_str().context("`token create` printed no token")?.to_owned())
+    }
+
+    /// Writes the settings of one agent.
+    ///
+    /// # Errors
+    /// When the fabric has no port for its host.
+    pub fn prepare(&self, name: &str) -> anyhow::Result<()> {
+        self.agents.prepare(name, &COORDINATOR.to_string(), SERVER_NAME)
     }
 
     /// Names of the simulated hosts.

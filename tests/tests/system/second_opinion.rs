@@ -32,7 +32,8 @@ fn config() -> ProptestConfig {
 }
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(any::<u8>(), 420)
+    let words = prop::collection::vec(any::<u64>(), 52);
+    words.prop_map(|words| words.into_iter().flat_map(u64::to_le_bytes).collect())
 }
 
 fn formatter(choice: usize) -> Formatter {

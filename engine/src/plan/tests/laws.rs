@@ -12,7 +12,7 @@ use proptest::strategy::ValueTree;
 /// Cases per law and run.
 const CASES: u32 = 10_000;
 /// Bytes a case is drawn from.
-const BYTES: usize = 420;
+const BYTES: usize = 416;
 /// Longest plan whose every order is tried.
 const PERMUTED_STEPS_MAX: usize = 7;
 
@@ -25,8 +25,10 @@ fn config() -> ProptestConfig {
     }
 }
 
+/// Drawn eight at a time: far fewer values to make and to shrink.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(any::<u8>(), BYTES)
+    let words = prop::collection::vec(any::<u64>(), BYTES / 8);
+    words.prop_map(|words| words.into_iter().flat_map(u64::to_le_bytes).collect())
 }
 
 /// A host and a document for it, with the plan.

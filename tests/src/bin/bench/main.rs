@@ -42,8 +42,9 @@ fn request(arguments: impl IntoIterator<Item = String>) -> Option<Request> {
     while let Some(option) = arguments.next() {
         let value = arguments.next()?;
         match option.as_str() {
-            "--programs" => request.programs = Some(value.into()),
-            "--agent" => request.agent = Some(value.into()),
+            // Absolute, because the programs of a lab run in folders of their own.
+            "--programs" => request.programs = Some(std::path::absolute(value).ok()?),
+            "--agent" => request.agent = Some(std::path::absolute(value).ok()?),
             "--hosts" => request.hosts = value.parse().ok()?,
             _ => return None,
         }

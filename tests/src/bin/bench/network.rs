@@ -77,7 +77,7 @@ fn group_name(shape: Shape, g: usize) -> String {
 fn port_group(shape: Shape, g: usize, stage: Stage) -> String {
     let changed = stage == Stage::After;
     let s = g % shape.switches;
-    let moved = changed && g >= shape.vmks && g % 8 == 0;
+    let moved = changed && g >= shape.vmks && g.is_multiple_of(8);
     let vlan = if moved { 1000 + g } else { 10 + g };
     let mut text = format!("  {}:\n    vswitch: vSwitch{s}\n    vlan: {vlan}\n", group_name(shape, g));
     if g % 3 == 2 {
