@@ -7,16 +7,17 @@ use model::{
     Component, DesiredNetwork, Finding, NetstackName, ObjectKind, ObservedNetwork, PortGroupName, Presence,
     VmkAttachment, VmkName, VswitchName,
 };
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Netstacks that belong to the system and are never pruned.
 const SYSTEM_NETSTACKS: [&str; 5] = ["defaultTcpipStack", "vmotion", "vSphereProvisioning", "mirror", "ops"];
 
 /// The result of [`merge`].
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Merged {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merged<'a> {
     /// What to apply: the desired state with surplus objects marked absent.
-    pub for_apply: DesiredNetwork,
+    pub for_apply: Cow<'a, DesiredNetwork>,
     /// What was found on the way.
     pub findings: Vec<Finding>,
 }
@@ -66,13 +67,13 @@ fn mark<K: Ord + Clone, T>(
 
 /// Brings desired and observed together.
 #[must_use]
-pub fn merge(desired: &DesiredNetwork, observed: &ObservedNetwork) -> Merged {
-    let mut merged = Merged { for_apply: desired.clone(), findings: Vec::new() };
-    if !desired.prune {
+pub fn merge<'a>(desired: &'a DesiredNetwork, observed: &ObservedNetwork) -> Merged<'a> {
+    let mut merged = Merged { for_apply: Cow::Borrowed(desired), findings: Vec::new() };
+    if !desired.prune || desired.managed.is_empty() {
         return merged;
     }
     let protected = protected(desired, observed);
-    let wanted = &mut merged.for_apply;
+    let wanted = merged.for_apply.to_mut();
     let mut unread = Vec::new();
     if desired.prunes(ObjectKind::Vmkernels) {
         match observed.vmkernels.read() {

@@ -1,8 +1,8 @@
 //! Effect of one operation on traffic, judged from the state before it.
 
 use model::{
-    Disruption, InheritedField, LinkState, ObservedNetwork, Operation, SecurityChange, TeamingChange,
-    UplinkOrder, VmnicName, VswitchName,
+    Disruption, InheritedField, LinkState, ObservedNetwork, ObservedVswitch, Operation, PolicyReset,
+    PortGroupName, SecurityChange, TeamingChange, UplinkOrder, VmnicName, VswitchName,
 };
 
 /// The class of one operation; the management path is judged apart, by `order`.
@@ -32,9 +32,8 @@ pub(super) fn classify(before: &ObservedNetwork, operation: &Operation) -> Disru
                 before.vswitches.read().and_then(|v| v.get(vswitch)?.teaming.read()).map(|t| &t.uplinks);
             teaming(before, now, change)
         }
-        Operation::PortGroupTeamingSet { port_group, change, .. } => {
-            let group = before.port_groups.read().and_then(|groups| groups.get(port_group)?.teaming.read());
-            teaming(before, group.map(|policy| policy.uplinks.value()), change)
+        Operation::PortGroupTeamingSet { port_group, reset, change } => {
+            own_teaming(before, port_group, *reset, change)
         }
         Operation::VswitchSecuritySet { vswitch, change } => {
             let now = before.vswitches.read().and_then(|v| v.get(vswitch)?.security.read());
@@ -43,13 +42,13 @@ pub(super) fn classify(before: &ObservedNetwork, operation: &Operation) -> Disru
                 *change,
             )
         }
-        Operation::PortGroupSecuritySet { port_group, change, .. } => {
+        Operation::PortGroupSecuritySet { port_group, reset, change } => {
             let now = before.port_groups.read().and_then(|groups| groups.get(port_group)?.security.read());
             let value = |field: &InheritedField<bool>| *field.value();
             let now = now.map(|p| {
                 [value(&p.allow_promiscuous), value(&p.allow_mac_change), value(&p.allow_forged_transmits)]
             });
-            security(now, *change)
+            security(now, after_reset(before, port_group, *reset, *change))
         }
         Operation::VswitchShapingSet { .. }
         | Operation::PortGroupShapingSet { .. }
@@ -94,6 +93,47 @@ fn nic_down(before: &ObservedNetwork, vmnic: &VmnicName) -> Disruption {
     let owner =
         owner.filter(|(_, state)| state.uplinks.read().is_some_and(|uplinks| uplinks.contains(vmnic)));
     owner.map(|(name, _)| uplink_gone(before, name, vmnic)).max().unwrap_or(Disruption::None)
+}
+
+fn switch_of<'a>(before: &'a ObservedNetwork, port_group: &PortGroupName) -> Option<&'a ObservedVswitch> {
+    let group = before.port_groups.read()?.get(port_group)?;
+    before.vswitches.read()?.get(&group.vswitch)
+}
+
+/// A reset hands the switch's values down wherever the call states none of its own.
+fn own_teaming(
+    before: &ObservedNetwork,
+    port_group: &PortGroupName,
+    reset: PolicyReset,
+    change: &TeamingChange,
+) -> Disruption {
+    let group = before.port_groups.read().and_then(|groups| groups.get(port_group)?.teaming.read());
+    let mut change = change.clone();
+    if reset == PolicyReset::InheritAll {
+        let Some(base) = switch_of(before, port_group).and_then(|vswitch| vswitch.teaming.read()) else {
+            return Disruption::TrafficLoss;
+        };
+        let next = change.load_balancing.unwrap_or(base.load_balancing);
+        change.load_balancing = group.is_none_or(|now| *now.load_balancing.value() != next).then_some(next);
+        change.active.get_or_insert_with(|| base.uplinks.active.clone());
+        change.standby.get_or_insert_with(|| base.uplinks.standby.clone());
+    }
+    teaming(before, group.map(|policy| policy.uplinks.value()), &change)
+}
+
+fn after_reset(
+    before: &ObservedNetwork,
+    port_group: &PortGroupName,
+    reset: PolicyReset,
+    mut change: SecurityChange,
+) -> SecurityChange {
+    let base = switch_of(before, port_group).and_then(|vswitch| vswitch.security.read());
+    if let (PolicyReset::InheritAll, Some(base)) = (reset, base) {
+        change.allow_promiscuous.get_or_insert(base.allow_promiscuous);
+        change.allow_mac_change.get_or_insert(base.allow_mac_change);
+        change.allow_forged_transmits.get_or_insert(base.allow_forged_transmits);
+    }
+    change
 }
 
 fn teaming(before: &ObservedNetwork, now: Option<&UplinkOrder>, change: &TeamingChange) -> Disruption {

@@ -3,6 +3,7 @@
 //! Owns: whether a state still carries it. Must not: plan. Called by `order` for every state in
 //! between, by `merge` for what must not be pruned, and by the agent.
 
+use super::draft::Action;
 use model::{
     Ipv4Cidr, Known, LinkState, NetstackName, ObservedNetwork, ObservedVswitch, Operation, PortGroupName,
     ServiceTag, UplinkOrder, Vlan, VmkAttachment, VmkName, VmnicName, VswitchName,
@@ -163,6 +164,55 @@ impl Chain {
     }
 }
 
+impl Chain {
+    /// The port groups the adapter is on before and after.
+    fn is_own_group(&self, group: &PortGroupName, all: &[Action]) -> bool {
+        let next = all.iter().any(|action| {
+            matches!(&action.operation, Operation::VmkAdd { vmk, port_group, .. } if *vmk == self.vmk && port_group == group)
+        });
+        next || self.port.as_ref().is_some_and(|port| port.port_group == *group)
+    }
+
+    /// The switches those are on.
+    fn is_own_switch(&self, vswitch: &VswitchName, all: &[Action]) -> bool {
+        let next = all.iter().any(|action| match &action.operation {
+            Operation::VmkAdd { vmk, .. } => *vmk == self.vmk && action.vswitch.as_ref() == Some(vswitch),
+            Operation::PortGroupAdd { port_group, vswitch: on } => {
+                on == vswitch && self.is_own_group(port_group, all)
+            }
+            _ => false,
+        });
+        next || self.port.as_ref().is_some_and(|port| port.vswitch == *vswitch)
+    }
+
+    fn restored_by(&self, action: &Action, all: &[Action]) -> bool {
+        match &action.operation {
+            Operation::VmkAdd { vmk, .. }
+            | Operation::VmkRemove { vmk }
+            | Operation::VmkSet { vmk, .. }
+            | Operation::VmkIpv4Set { vmk, .. } => *vmk == self.vmk,
+            Operation::PortGroupAdd { port_group, .. }
+            | Operation::PortGroupRemove { port_group, .. }
+            | Operation::PortGroupVlanSet { port_group, .. }
+            | Operation::PortGroupTeamingSet { port_group, .. } => self.is_own_group(port_group, all),
+            Operation::VswitchAdd { vswitch }
+            | Operation::UplinkAdd { vswitch, .. }
+            | Operation::VswitchTeamingSet { vswitch, .. } => self.is_own_switch(vswitch, all),
+            Operation::UplinkRemove { vmnic, .. } => all.iter().any(|other| match &other.operation {
+                Operation::UplinkAdd { vswitch, vmnic: joins } => {
+                    joins == vmnic && self.is_own_switch(vswitch, all)
+                }
+                _ => false,
+            }),
+            Operation::RouteAdd { netstack, .. } | Operation::RouteRemove { netstack, .. } => {
+                *netstack == self.netstack
+            }
+            Operation::NicUp { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 impl ManagementPath {
     /// The path as it is now. Adapters whose path does not hold already cannot be cut and are left out.
     pub(super) fn of(observed: &ObservedNetwork) -> Self {
@@ -184,6 +234,12 @@ impl ManagementPath {
     /// Whether an operation could cut the path: a cheap test before the state is looked at.
     pub(super) fn may_touch(&self, operation: &Operation, observed: &ObservedNetwork) -> bool {
         self.chains.iter().any(|chain| touches(chain, operation, observed))
+    }
+
+    /// Whether an action can bring the path back once it is cut: it is about the adapter, its port group or its switch,
+    /// as they are or as the actions make them.
+    pub(super) fn is_restored_by(&self, action: &Action, all: &[Action]) -> bool {
+        self.chains.iter().any(|chain| chain.restored_by(action, all))
     }
 
     /// Whether an operation interrupts the path for a moment although it holds before and after.

@@ -67,6 +67,10 @@ struct Walk {
     /// May run by its hard needs, by rank and then by place in the draft.
     ready: BTreeSet<(u8, usize)>,
     order: Vec<usize>,
+    steps: Vec<Step>,
+    made: Made,
+    /// Whether the management path holds in this state.
+    path_held: bool,
 }
 
 struct Problem<'a> {
@@ -74,6 +78,8 @@ struct Problem<'a> {
     ranks: Vec<u8>,
     edges: edges::Edges,
     path: ManagementPath,
+    /// The actions that can bring a cut path back.
+    restoring: Vec<bool>,
 }
 
 impl Problem<'_> {
@@ -82,7 +88,9 @@ impl Problem<'_> {
         let ready =
             (0..self.actions.len()).filter(|i| hard_left[*i] == 0).map(|i| (self.ranks[i], i)).collect();
         let soft_left = self.edges.soft_needs.clone();
-        Walk { state: observed.clone(), hard_left, soft_left, ready, order: Vec::new() }
+        let (order, steps) = (Vec::new(), Vec::with_capacity(self.actions.len()));
+        let (state, made) = (observed.clone(), Made::default());
+        Walk { state, hard_left, soft_left, ready, order, steps, made, path_held: true }
     }
 
     fn touches(&self, walk: &Walk, index: usize) -> bool {
@@ -102,9 +110,27 @@ impl Problem<'_> {
         project(&mut next, operation).is_ok() && self.path.holds(&next)
     }
 
-    /// Runs one action; `false` when a host would refuse it in this state.
-    fn take(&self, walk: &mut Walk, index: usize) -> Result<(), crate::project::ProjectError> {
-        project(&mut walk.state, &self.actions[index].operation)?;
+    /// Runs one action and writes its step, with the way back from the state before it.
+    fn take(&self, walk: &mut Walk, index: usize) -> Result<(), Box<Finding>> {
+        let action = &self.actions[index];
+        let operation = &action.operation;
+        let on_new = walk.made.holds_target_of(operation);
+        let back = if on_new { Vec::new() } else { inverse(&walk.state, operation).map_err(no_inverse)? };
+        let mut disruption = if on_new { Disruption::None } else { classify(&walk.state, operation) };
+        if action.replaces {
+            disruption = disruption.max(Disruption::Replace);
+        }
+        let touched = self.path.may_touch(operation, &walk.state);
+        let bounces = touched && self.path.bounces(operation, &walk.state);
+        project(&mut walk.state, operation).map_err(no_order)?;
+        if touched || !walk.path_held {
+            walk.path_held = self.path.holds(&walk.state);
+        }
+        if !walk.path_held || bounces {
+            disruption = Disruption::ManagementPath;
+        }
+        walk.made.note(operation);
+        walk.steps.push(Step { operation: operation.clone(), inverse: back, disruption });
         walk.ready.remove(&(self.ranks[index], index));
         walk.order.push(index);
         for next in &self.edges.hard_after[index] {
@@ -119,10 +145,15 @@ impl Problem<'_> {
         Ok(())
     }
 
-    /// The next action: by rank, soft needs kept and path safe when possible.
+    /// The next action: by rank, soft needs kept and path safe when possible. A cut path comes back first.
     fn choose(&self, walk: &Walk) -> Option<(usize, bool)> {
         let ready = || walk.ready.iter().map(|(_, index)| *index);
         let soft = |index: &usize| walk.soft_left[*index] == 0;
+        if !walk.path_held
+            && let Some(index) = ready().filter(soft).find(|index| self.restoring[*index])
+        {
+            return Some((index, false));
+        }
         let safe = |index: &usize| self.is_safe(walk, *index);
         if let Some(index) = ready().filter(soft).find(safe) {
             return Some((index, true));
@@ -138,10 +169,7 @@ impl Problem<'_> {
         let mut all_safe = true;
         while let Some((index, safe)) = self.choose(&walk) {
             all_safe &= safe;
-            self.take(&mut walk, index).map_err(|error| {
-                let message = format!("no order found: {error}");
-                Box::new(Finding::error("PLAN-008", Component::Plan, message).hint("split the change in two"))
-            })?;
+            self.take(&mut walk, index)?;
         }
         if walk.order.len() < self.actions.len() {
             let message = "the steps depend on each other in a circle".to_owned();
@@ -209,33 +237,28 @@ pub(super) fn finish(draft: Draft) -> Planned {
         findings.push(Finding::warning("PLAN-010", Component::Plan, message).hint(hint));
     }
     let ranks = actions.iter().map(|action| rank(&action.operation, observed)).collect();
-    let problem = Problem { actions: &actions, ranks, edges: edges::edges(&actions, observed), path };
-    let order = match problem.greedy(observed) {
-        Ok((walk, true)) => walk.order,
-        Ok((walk, false)) => problem.search(observed).map_or(walk.order, |found| found.order),
+    let restoring = actions.iter().map(|action| path.is_restored_by(action, &actions)).collect();
+    let problem =
+        Problem { actions: &actions, ranks, edges: edges::edges(&actions, observed), path, restoring };
+    let walk = match problem.greedy(observed) {
+        Ok((walk, true)) => walk,
+        Ok((walk, false)) => problem.search(observed).unwrap_or(walk),
         Err(finding) => match problem.search(observed) {
-            Some(found) => found.order,
+            Some(walk) => walk,
             None => {
                 findings.push(*finding);
                 return Planned { plan: Plan::default(), findings };
             }
         },
     };
-    match steps(&problem, observed, &order) {
-        Ok(steps) => {
-            let disruption = steps.iter().map(|step| step.disruption).max().unwrap_or_default();
-            let digest = digest(&steps);
-            Planned { plan: Plan { steps, disruption, digest }, findings }
-        }
-        Err(finding) => {
-            findings.push(*finding);
-            Planned { plan: Plan::default(), findings }
-        }
-    }
+    let steps = walk.steps;
+    let disruption = steps.iter().map(|step| step.disruption).max().unwrap_or_default();
+    let digest = digest(&steps);
+    Planned { plan: Plan { steps, disruption, digest }, findings }
 }
 
 /// Objects made by earlier steps: their own fields need no way back, removing the object is one.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Made {
     objects: BTreeSet<(Component, String)>,
 }
@@ -278,39 +301,13 @@ impl Made {
     }
 }
 
-fn steps(problem: &Problem, observed: &ObservedNetwork, order: &[usize]) -> Result<Vec<Step>, Box<Finding>> {
-    let mut state = observed.clone();
-    let mut made = Made::default();
-    let mut steps = Vec::with_capacity(order.len());
-    let mut path_held = true;
-    for index in order {
-        let action = &problem.actions[*index];
-        let operation = &action.operation;
-        let on_new = made.holds_target_of(operation);
-        let back = if on_new { Vec::new() } else { inverse(&state, operation).map_err(no_inverse)? };
-        let mut disruption = if on_new { Disruption::None } else { classify(&state, operation) };
-        if action.replaces {
-            disruption = disruption.max(Disruption::Replace);
-        }
-        let touched = problem.path.may_touch(operation, &state);
-        let bounces = touched && problem.path.bounces(operation, &state);
-        project(&mut state, operation).map_err(|error| {
-            Finding::error("PLAN-008", Component::Plan, format!("no order found: {error}"))
-                .hint("split the change in two")
-        })?;
-        if touched || !path_held {
-            path_held = problem.path.holds(&state);
-        }
-        if !path_held || bounces {
-            disruption = Disruption::ManagementPath;
-        }
-        made.note(operation);
-        steps.push(Step { operation: operation.clone(), inverse: back, disruption });
-    }
-    Ok(steps)
+fn no_order(error: crate::project::ProjectError) -> Box<Finding> {
+    let finding = Finding::error("PLAN-008", Component::Plan, format!("no order found: {error}"));
+    Box::new(finding.hint("split the change in two"))
 }
 
-fn no_inverse(missing: super::inverse::NoInverse) -> Finding {
+fn no_inverse(missing: super::inverse::NoInverse) -> Box<Finding> {
     let message = format!("{} could not be read, so there would be no way back", missing.what);
-    Finding::error("PLAN-009", missing.component, message).hint("read the host again; nothing was planned")
+    let finding = Finding::error("PLAN-009", missing.component, message);
+    Box::new(finding.hint("read the host again; nothing was planned"))
 }

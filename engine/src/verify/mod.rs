@@ -97,9 +97,8 @@ pub(crate) fn text<T: serde::Serialize>(value: &T) -> String {
 /// Surplus objects of fully managed kinds are reported too, pruned or not.
 #[must_use]
 pub fn verify(desired: &DesiredNetwork, observed: &ObservedNetwork) -> Vec<Difference> {
-    let mut wanted = desired.clone();
-    wanted.prune = true;
-    let wanted = merge(&wanted, observed).for_apply;
+    let pruning = (!desired.managed.is_empty()).then(|| DesiredNetwork { prune: true, ..desired.clone() });
+    let wanted = merge(pruning.as_ref().unwrap_or(desired), observed).for_apply;
     let mut out = Vec::new();
     kind(&mut out, Component::Vswitch, &wanted.vswitches, &observed.vswitches, vswitch);
     kind(&mut out, Component::PortGroup, &wanted.port_groups, &observed.port_groups, port_group);
