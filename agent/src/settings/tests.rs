@@ -19,6 +19,25 @@ fn the_least_settings_get_defaults() {
 }
 
 #[test]
+fn the_sample_says_the_defaults() {
+    let sample = include_str!("../../../packaging/agent.toml");
+    let settings = parse(sample).unwrap();
+    let is_setting = |line: &&str| {
+        line.strip_prefix("# ").is_some_and(|rest| {
+            rest.split_once(" = ")
+                .is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        })
+    };
+    let commented: String =
+        sample.lines().filter(is_setting).map(|line| format!("{}\n", &line[2..])).collect();
+    let least =
+        "host_id = \"esx01\"\nstate_dir = \"/opt/pointsman/state\"\ncoordinators = [\"10.10.0.5:7443\"]\n";
+    let mut said = parse(&format!("{least}{commented}")).unwrap();
+    assert_eq!(said.coordinator_address.take(), Some(Ipv4Addr::new(10, 10, 0, 5)));
+    assert_eq!(said, settings);
+}
+
+#[test]
 fn every_key_is_taken() {
     let text = format!(
         "{LEAST}server_name = \"c\"\nca_file = \"a\"\ncertificate_file = \"b\"\nkey_file = \"k\"\n\

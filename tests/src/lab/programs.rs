@@ -23,6 +23,8 @@ impl Programs {
     /// # Errors
     /// When one is missing: it names the command that builds it.
     pub fn in_folder(folder: &Path) -> anyhow::Result<Self> {
+        let folder =
+            folder.canonicalize().with_context(|| format!("there is no folder {}", folder.display()))?;
         let find = |name: &str, package: &str| {
             let path = folder.join(name);
             if path.is_file() {

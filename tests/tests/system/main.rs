@@ -1,11 +1,20 @@
 //! Whole-system tests: one program, one module per theme.
 
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod cut;
+#[cfg(test)]
 mod host_faults;
+#[cfg(test)]
 mod identity;
+#[cfg(test)]
 mod main_job;
+#[cfg(test)]
 mod refusals;
+#[cfg(test)]
 mod second_opinion;
+#[cfg(test)]
 mod support;
