@@ -7,7 +7,7 @@ use super::{
     Transaction, Turn, content_hash, outcome_without_steps, reject,
 };
 use crate::plan::{Planned, plan};
-use crate::verify::verify;
+use crate::verify::verify_applied;
 use model::{
     CONFIRM_TIMEOUT_SECS_MAX, CONFIRM_TIMEOUT_SECS_MIN, ChangeId, Finding, GenerationCheck, Millis, Now,
     ObservedNetwork, Order, OutcomeKind, RefusalReason,
@@ -97,7 +97,7 @@ impl ApplyMachine {
             return self.refuse_for_good(&at, RefusalReason::NotPlannable { findings: errors }, calls);
         }
         if plan.is_empty() {
-            let differences = verify(&at.order.desired, &observed);
+            let differences = verify_applied(&at.order.desired, &observed, &observed);
             if differences.is_empty() {
                 return commit_at_once(at, calls);
             }

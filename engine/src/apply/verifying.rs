@@ -3,7 +3,7 @@
 use super::event::Seen;
 use super::state::{Verifying, VerifyingStage, after};
 use super::{ApplyMachine, Deadline, Effect, EventKind, Open, Record, State, Turn, reject};
-use crate::verify::verify;
+use crate::verify::verify_applied;
 use model::{ChangeId, Millis, Now};
 
 /// How often the host is read back before the change counts as failed.
@@ -32,7 +32,10 @@ impl ApplyMachine {
         }
         let problem = match &seen.result {
             Err(detail) => Some(format!("the host could not be read back: {detail}")),
-            Ok(observed) => named(&verify(&at.open.order().desired, observed)),
+            Ok(observed) => {
+                let before = &at.open.transaction.pre_image;
+                named(&verify_applied(&at.open.order().desired, before, observed))
+            }
         };
         match problem {
             None => {

@@ -61,6 +61,16 @@ fn remove(draft: &mut Draft, desired: &DesiredNetwork, name: &NetstackName) {
     }
 }
 
+/// Whether the adapter a route leads over gets another address or is switched, so that the gateway may be out of reach.
+fn is_readdressed(draft: &Draft, route: &ObservedRoute) -> bool {
+    draft.actions.iter().any(|action| match &action.operation {
+        Operation::VmkIpv4Set { vmk, .. } | Operation::VmkSet { vmk, enabled: Some(_), .. } => {
+            route.vmk.as_ref() == Some(vmk)
+        }
+        _ => false,
+    })
+}
+
 /// The networks the adapters of a netstack are connected to after the plan.
 struct Reach {
     networks: Vec<Ipv4Cidr>,
@@ -87,7 +97,10 @@ impl Reach {
             if on.map_or(!stack.is_default(), |on| on != stack) {
                 continue;
             }
-            reach.add(wanted.and_then(|wanted| wanted.ipv4.as_ref()), state.map(|state| &state.ipv4));
+            let enabled = wanted.and_then(|wanted| wanted.enabled).or(state.map(|state| state.enabled));
+            if enabled != Some(false) {
+                reach.add(wanted.and_then(|wanted| wanted.ipv4.as_ref()), state.map(|state| &state.ipv4));
+            }
         }
         reach
     }
@@ -178,7 +191,7 @@ fn fill_routes(
     let netstack = || name.clone();
     for (network, setting) in wanted {
         let current = now.iter().find(|route| route.network == *network && route.gateway.is_some());
-        let lost = current.is_some_and(|route| is_lost(draft, route));
+        let lost = current.is_some_and(|route| is_lost(draft, route) || is_readdressed(draft, route));
         let current = current.and_then(|route| route.gateway);
         let next: Option<Ipv4Addr> = match setting {
             RouteSetting::Via(gateway) => Some(*gateway),

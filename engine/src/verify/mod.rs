@@ -111,6 +111,22 @@ pub fn verify(desired: &DesiredNetwork, observed: &ObservedNetwork) -> Vec<Diffe
     out
 }
 
+/// Like [`verify`], for the state right after a plan was run from `before`.
+///
+/// Surplus that the document does not ask to prune is none of the plan's business, and what the plan kept because
+/// the management path hung on it is no difference yet, even when the path has moved on: it is surplus for the next
+/// plan, and drift until then.
+#[must_use]
+pub fn verify_applied(
+    desired: &DesiredNetwork,
+    before: &ObservedNetwork,
+    after: &ObservedNetwork,
+) -> Vec<Difference> {
+    let mut wanted = merge(desired, before).for_apply.into_owned();
+    wanted.managed.clear();
+    verify(&wanted, after)
+}
+
 /// A kind that is managed in full but could not be read is unknown, not clean.
 fn unread_kinds(out: &mut Vec<Difference>, desired: &DesiredNetwork, observed: &ObservedNetwork) {
     let reasons = [
@@ -300,3 +316,6 @@ fn nics(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
