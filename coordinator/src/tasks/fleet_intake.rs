@@ -12,6 +12,7 @@ use super::rollout_driver::RolloutHandle;
 use super::wall_now;
 use crate::fleet::{AgentHello, FleetEvent, FleetHandle, SessionId};
 use crate::store::audit::{self, AuditEntry};
+use crate::store::hosts::HostStatus;
 use crate::store::observations::RecordedObservation;
 use crate::store::outcomes::RecordedOutcome;
 use crate::store::writer::Writer;
@@ -199,7 +200,12 @@ impl Intake {
                 return Err(error);
             }
             self.adopt(host).await?;
-            self.note_hello(host, hello).await?;
+            return self.note_hello(host, hello).await;
+        }
+        // Named by the documents, but its enrolment was lost to a crash between certificate and row.
+        let row = hosts::get(&self.parts.db, host).await?;
+        if row.is_some_and(|row| row.status == HostStatus::Expected) {
+            self.adopt(host).await?;
         }
         Ok(())
     }

@@ -140,7 +140,7 @@ pub async fn redeem_token(
     if host != *claimed {
         return Err(TokenRefusal::OtherHost { bound: host, claimed: claimed.clone() });
     }
-    if now > expires {
+    if now >= expires {
         return Err(TokenRefusal::Expired);
     }
     Ok(())

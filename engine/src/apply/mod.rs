@@ -105,7 +105,8 @@ impl ApplyMachine {
         machine.memory = replay.memory;
         machine.journal = journal;
         let mut effects = Vec::new();
-        if machine.memory.persist_due {
+        // Never save while a change is open: it would outlive its rollback.
+        if machine.memory.persist_due && replay.open.is_none() {
             effects.push(Effect::Persist);
         }
         if let Some(open) = replay.open {

@@ -112,9 +112,8 @@ impl ApplyMachine {
         let observed = match seen.result {
             Ok(observed) => observed,
             Err(detail) => {
-                let limit = if at.failures.is_empty() { ROLLBACK_READS_MAX } else { ROLLBACK_ATTEMPTS_MAX };
                 let unread = vec![unreadable(detail)];
-                return self.again_or_end(at, again, limit, unread, now);
+                return self.again_or_end(at, again, ROLLBACK_READS_MAX, unread, now);
             }
         };
         let differences = compare_images(&at.open.transaction.pre_image, &observed);
@@ -123,6 +122,7 @@ impl ApplyMachine {
             return self.end_rollback(at, kind);
         }
         if !proving {
+            at.attempt = 1; // the host answers again: waiting for it was no attempt to go back
             judge_open_steps(&mut at.open, &observed);
             let queue = way_back(&at.open);
             return self.invert(at, queue);
@@ -186,7 +186,8 @@ impl ApplyMachine {
                 (State::RollingBack(at), vec![Effect::Observe { token }])
             }
             Again::Invert => {
-                let queue = at.failures.iter().map(|failed| failed.operation.clone()).collect();
+                // The whole way back again: an inverse that seemed done may have met what a failed one left behind.
+                let queue = way_back(&at.open);
                 self.invert(at, queue)
             }
             Again::Prove => self.prove(at),
@@ -206,11 +207,16 @@ fn way_back(open: &Open) -> Vec<Operation> {
 }
 
 /// Steps that were begun and have no known end are judged by what the host shows.
+///
+/// Only the last one can be open: a later step begins after the earlier one has succeeded.
 fn judge_open_steps(open: &mut Open, observed: &ObservedNetwork) {
-    for (step, mark) in open.transaction.plan.steps.iter().zip(&mut open.marks) {
-        if *mark == Mark::Started {
-            *mark = standing(&step.operation, observed).mark();
+    let begun = |mark: &Mark| matches!(mark, Mark::Started | Mark::Done);
+    let last = open.marks.iter().rposition(begun);
+    for (index, (step, mark)) in open.transaction.plan.steps.iter().zip(&mut open.marks).enumerate() {
+        if *mark != Mark::Started {
+            continue;
         }
+        *mark = if Some(index) == last { standing(&step.operation, observed).mark() } else { Mark::Done };
     }
 }
 

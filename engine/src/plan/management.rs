@@ -71,6 +71,8 @@ struct Chain {
     gateway: Option<Ipv4Addr>,
     netstack: NetstackName,
     default_route: Option<Ipv4Addr>,
+    /// Every route through a gateway that leads over the adapter.
+    routes: BTreeSet<(model::RouteNetwork, Ipv4Addr)>,
     /// Nothing on a distributed switch: its ports are not ours.
     port: Option<Port>,
 }
@@ -101,6 +103,16 @@ fn default_route(observed: &ObservedNetwork, netstack: &NetstackName) -> Option<
     routes.iter().find(|route| route.network == model::RouteNetwork::Default)?.gateway
 }
 
+fn routes_over(
+    observed: &ObservedNetwork,
+    netstack: &NetstackName,
+    vmk: &VmkName,
+) -> BTreeSet<(model::RouteNetwork, Ipv4Addr)> {
+    let routes = observed.netstacks.read().and_then(|stacks| stacks.get(netstack)?.routes.read());
+    let own = routes.into_iter().flatten().filter(|route| route.vmk.as_ref() == Some(vmk));
+    own.filter_map(|route| Some((route.network, route.gateway?))).collect()
+}
+
 fn chain(observed: &ObservedNetwork, name: &VmkName) -> Option<Chain> {
     let vmk = observed.vmkernels.read()?.get(name)?;
     let port = match &vmk.attachment {
@@ -113,7 +125,23 @@ fn chain(observed: &ObservedNetwork, name: &VmkName) -> Option<Chain> {
     };
     let (address, gateway) = address_of(observed, name);
     let default_route = default_route(observed, &vmk.netstack);
-    Some(Chain { vmk: name.clone(), address, gateway, netstack: vmk.netstack.clone(), default_route, port })
+    let routes = routes_over(observed, &vmk.netstack, name);
+    let (vmk, netstack) = (name.clone(), vmk.netstack.clone());
+    Some(Chain { vmk, address, gateway, netstack, default_route, routes, port })
+}
+
+/// The first fact on the path of an adapter that could not be read.
+fn unread_link(observed: &ObservedNetwork, vmk: &VmkName) -> Option<String> {
+    let state = observed.vmkernels.read()?.get(vmk)?;
+    let VmkAttachment::PortGroup(name) = &state.attachment else { return None };
+    let group = observed.port_groups.read()?.get(name)?;
+    let uplinks = observed.vswitches.read()?.get(&group.vswitch).map(|vswitch| &vswitch.uplinks);
+    let facts = [
+        (format!("the VLAN of `{name}`"), group.vlan.reason()),
+        (format!("the failover policy of `{name}`"), group.teaming.reason()),
+        (format!("the uplinks of `{}`", group.vswitch), uplinks.and_then(Known::reason)),
+    ];
+    facts.into_iter().find_map(|(what, reason)| Some(format!("{what} could not be read: {}", reason?)))
 }
 
 /// Whether at least one uplink in the order is on the switch, administratively up and linked.
@@ -137,7 +165,8 @@ impl Chain {
         let enabled =
             observed.vmkernels.read().and_then(|vmks| vmks.get(&self.vmk)).is_some_and(|vmk| vmk.enabled);
         let same_address = now.address == self.address && now.gateway == self.gateway;
-        let same_route = self.default_route.is_none() || now.default_route == self.default_route;
+        let same_route = (self.default_route.is_none() || now.default_route == self.default_route)
+            && self.routes.is_subset(&now.routes);
         enabled
             && same_address
             && same_route
@@ -219,6 +248,22 @@ impl ManagementPath {
         let chains =
             management_vmks(observed).iter().filter_map(|vmk| chain(observed, vmk)).collect::<Vec<_>>();
         Self { chains: chains.into_iter().filter(|chain| chain.holds(observed)).collect() }
+    }
+
+    /// Why the path of a management adapter cannot be proven, when a fact it rests on could not be read.
+    ///
+    /// Unknown is not cut: what cannot be proven cannot be guarded either.
+    pub(super) fn unprovable(observed: &ObservedNetwork) -> Option<String> {
+        let lists = [
+            ("VMkernel adapters", observed.vmkernels.reason()),
+            ("port groups", observed.port_groups.reason()),
+            ("standard switches", observed.vswitches.reason()),
+            ("physical NICs", observed.nics.reason()),
+        ];
+        if let Some((what, reason)) = lists.into_iter().find_map(|(what, reason)| Some((what, reason?))) {
+            return Some(format!("the {what} could not be read: {reason}"));
+        }
+        management_vmks(observed).iter().find_map(|vmk| unread_link(observed, vmk))
     }
 
     /// Whether a path is known at all.

@@ -230,6 +230,12 @@ pub(super) fn finish(draft: Draft) -> Planned {
     if actions.is_empty() {
         return Planned { plan: Plan { digest: digest(&[]), ..Plan::default() }, findings };
     }
+    if let Some(reason) = ManagementPath::unprovable(observed) {
+        let message = format!("the management path cannot be guarded: {reason}");
+        let hint = "nothing is changed on unknown ground: read the host again";
+        findings.push(Finding::error("PLAN-010", Component::Plan, message).hint(hint));
+        return Planned { plan: Plan::default(), findings };
+    }
     let path = ManagementPath::of(observed);
     if !path.is_known() {
         let message = "the management path of this host is not known, so it cannot be guarded";

@@ -161,7 +161,11 @@ fn add_uplink(draft: &mut Draft, desired: &DesiredNetwork, name: &VswitchName, v
         draft.error("PLAN-002", Component::Vmnic, message, "correct the name, or the uplink map of the host");
         return;
     }
-    if let Some(dvs) = observed.dvs.read().into_iter().flatten().find(|dvs| dvs.uplinks.contains(vmnic)) {
+    let Some(distributed) = draft.need(&observed.dvs, Component::Vswitch, "the list of distributed switches")
+    else {
+        return;
+    };
+    if let Some(dvs) = distributed.iter().find(|dvs| dvs.uplinks.contains(vmnic)) {
         let message =
             format!("uplink `{vmnic}` of `{name}` belongs to the distributed switch `{}`", dvs.name);
         draft.error(

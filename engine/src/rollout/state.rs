@@ -355,8 +355,12 @@ impl RolloutState {
 
     fn ended(&mut self, host: &HostId, kind: OutcomeKind, now: Wall) -> bool {
         let Some(entry) = self.hosts.get_mut(host) else { return false };
-        if let (OutcomeKind::Refused(RefusalReason::Busy { .. }), true) = (&kind, entry.is_in_flight()) {
-            // Still busy with an earlier change, which ends by itself: nothing was done for this one.
+        if let OutcomeKind::Refused(RefusalReason::Busy { .. }) = &kind {
+            // Still busy with an earlier change, which ends by itself: nothing was done for this one. Told again, by
+            // the host or from the store, it says nothing new.
+            if !entry.is_in_flight() {
+                return false;
+            }
             entry.sends = 0;
             entry.progress = Progress::Waiting;
             entry.not_before = Some(now.plus(BUSY_RETRY));

@@ -50,6 +50,14 @@ pub enum WireError {
         /// What is wrong with it.
         source: InvalidId,
     },
+    /// A number that cannot be meant.
+    #[error("`{field}` is {number}, which no host can have reached")]
+    Implausible {
+        /// The field.
+        field: &'static str,
+        /// The number.
+        number: u64,
+    },
     /// A phase this build does not know.
     #[error("`phase` is `{text}`, which is no phase of an order")]
     UnknownPhase {

@@ -110,6 +110,17 @@ pub(super) fn change(field: &'static str, text: String) -> Result<ChangeId, Wire
     ChangeId::new(text).map_err(|source| WireError::Id { field, source })
 }
 
+/// First generation that is refused: far beyond the changes of any host's life.
+const GENERATION_LIMIT: u64 = 1 << 53;
+
+/// A generation from the wire; one that no coordinator can have given out would block every later one.
+fn generation(field: &'static str, number: u64) -> Result<Generation, WireError> {
+    if number >= GENERATION_LIMIT {
+        return Err(WireError::Implausible { field, number });
+    }
+    Ok(Generation(number))
+}
+
 impl TryFrom<v1::Hello> for AgentHello {
     type Error = WireError;
 
@@ -134,8 +145,8 @@ impl TryFrom<v1::Hello> for AgentHello {
             agent_version: short_text("agent_version", agent_version)?,
             boot_id: BootId(short_text("boot_id", boot_id)?),
             instance_id: short_text("instance_id", instance_id)?,
-            held_generation: Generation(held_generation),
-            committed_generation: Generation(committed_generation),
+            held_generation: generation("held_generation", held_generation)?,
+            committed_generation: generation("committed_generation", committed_generation)?,
             open_change: optional_change("open_change_id", open_change_id)?,
             phase: phase_from_text(&phase)?,
         })

@@ -5,7 +5,7 @@ use super::mirror::{MirrorThread, ReadError};
 use crate::repo::CommitId;
 use crate::store::changes::{self, Acceptance, ChangeRecord, ChangeStatus, NewChange};
 use crate::store::hosts::{self, HostFilter, HostStatus};
-use crate::store::rfcs::{self, NewRfc, RfcState};
+use crate::store::rfcs::{NewRfc, RfcState};
 use crate::store::rollouts::{self, NewRollout, RolloutRecord};
 use crate::store::{Db, StoreError, observations};
 use crate::tasks::review::{self, HostView, Material, Review, Scope, UNREADABLE_COMMIT};
@@ -193,13 +193,7 @@ impl Sync {
         if !self.hosts_changed {
             return Ok(None);
         }
-        let mut late = late_hosts(&self.db).await?;
-        if let Some(number) = latest.rfc
-            && let Some(rfc) = rfcs::get(&self.db, number).await?
-        {
-            let excluded = rfc.document.targets.map(|targets| targets.exclude).unwrap_or_default();
-            late.retain(|host| !excluded.contains(host));
-        }
+        let late = late_hosts(&self.db).await?;
         if late.is_empty() {
             self.hosts_changed = false;
             return Ok(None);
@@ -210,10 +204,16 @@ impl Sync {
         let material = self.mirror.read(head, Some(head)).await?;
         self.hosts_changed = false;
         let fleet = fleet_view(&self.db).await?;
-        let scope = Scope::Late { hosts: late, allowed: latest.disruption_allowed };
+        // The RFC of the commit itself decides who is left out; a late change before this one has none.
+        let accepted = changes::by_commit(&self.db, &head.to_string()).await?;
+        let number = accepted.and_then(|change| change.rfc).or(latest.rfc);
+        let allowed = latest.disruption_allowed;
         let today = day_of(wall_now());
         let (material, review) = tokio::task::spawn_blocking(move || {
             let documents = review::read(&material, &today);
+            let excluded = documents.excluded_by(number);
+            let hosts = late.into_iter().filter(|host| !excluded.contains(host)).collect();
+            let scope = Scope::Late { hosts, allowed };
             let review = review::review(documents, &material, &fleet, &scope);
             (material, review)
         })

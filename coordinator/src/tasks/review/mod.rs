@@ -31,7 +31,7 @@ use engine::resolve::{ResolvedHost, resolve_all};
 use engine::rollout::{RolloutHost, RolloutState, Work};
 use model::{
     Component, DesiredNetwork, Disruption, Finding, GroupDocument, HostGroupId, HostId, ObservedNetwork,
-    Plan, ProbePlan, RolloutSpec, Span,
+    Plan, ProbePlan, RfcId, RolloutSpec, Span,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -172,6 +172,15 @@ pub fn read(material: &Material, today: &str) -> Documents {
     Documents { repository, hosts, findings }
 }
 
+impl Documents {
+    /// The hosts that an RFC of these documents leaves out.
+    pub fn excluded_by(&self, number: Option<RfcId>) -> BTreeSet<HostId> {
+        let rfc = number.and_then(|number| self.repository.rfcs.get(&number));
+        let targets = rfc.and_then(|rfc| rfc.front.targets.as_ref());
+        targets.iter().flat_map(|targets| &targets.exclude).cloned().collect()
+    }
+}
+
 /// Decides about a commit.
 #[must_use]
 pub fn review(
@@ -181,7 +190,8 @@ pub fn review(
     scope: &Scope,
 ) -> Review {
     let Documents { repository, hosts, mut findings } = documents;
-    let planned = plan_hosts(&hosts, fleet, scope, &mut findings);
+    let mut of_hosts = Vec::new();
+    let planned = plan_hosts(&hosts, fleet, scope, &mut of_hosts);
     let has_steps = planned.iter().any(|host| !host.plan.is_empty());
     let rfc = match scope {
         Scope::Commit => rfc::of_change(&repository, material, has_steps, &mut findings),
@@ -190,6 +200,9 @@ pub fn review(
     let front = rfc.as_ref().map(|rfc| &rfc.front);
     let excluded: BTreeSet<&HostId> =
         front.and_then(|front| front.targets.as_ref()).iter().flat_map(|targets| &targets.exclude).collect();
+    // What is wrong with a host that is left out stops nobody.
+    of_hosts.retain(|finding: &Finding| finding.host.as_ref().is_none_or(|host| !excluded.contains(host)));
+    findings.extend(of_hosts);
     let touched: Vec<&PlannedHost> = planned.iter().filter(|host| !excluded.contains(host.host)).collect();
     if let Some(rfc) = &rfc {
         rfc::check_targets(rfc, &touched, &mut findings);
