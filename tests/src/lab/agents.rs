@@ -33,6 +33,12 @@ impl Agents {
         self.step_timeout_secs = Some(secs);
     }
 
+    /// One machine simulates all hosts: the more there are, the less often each is looked at.
+    fn observe_period_secs(&self) -> usize {
+        let hosts = fs::read_dir(self.root.join("hosts")).map_or(0, Iterator::count);
+        (hosts / 4).max(2)
+    }
+
     fn folder(&self, name: &str) -> PathBuf {
         self.root.join("agents").join(name)
     }
@@ -57,10 +63,11 @@ impl Agents {
         let ca = self.root.join("state").join("ca").join("ca.pem");
         let step_timeout =
             self.step_timeout_secs.map(|secs| format!("step_timeout_secs = {secs}\n")).unwrap_or_default();
+        let period = self.observe_period_secs();
         let body = format!(
             "host_id = {name:?}\nstate_dir = {:?}\ncoordinators = [\"127.0.0.1:{}\"]\nserver_name = {server_name:?}\n\
              ca_file = {:?}\ncertificate_file = {:?}\nkey_file = {:?}\nesxcli = {:?}\nauto_backup = {:?}\n\
-             coordinator_address = {coordinator:?}\nobserve_period_secs = 2\nreconnect_max_secs = 2\n\
+             coordinator_address = {coordinator:?}\nobserve_period_secs = {period}\nreconnect_max_secs = 2\n\
              boot_id_file = {:?}\n{step_timeout}\n[extra_env]\nPOINTSMAN_SIM_HOST = {:?}\n",
             text(&folder.join("state"))?,
             port.trim(),
