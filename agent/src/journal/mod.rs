@@ -8,7 +8,7 @@
 //! file was never acknowledged and is dropped; a bad frame with good ones behind it means that the
 //! file cannot be trusted: no order is taken any more.
 
-mod frame;
+pub mod frame;
 
 use engine::apply::{JournalHealth, Memory, Record, Replay};
 use frame::{Entry, Scan};
@@ -129,6 +129,14 @@ impl Journal {
     /// What the files say, without changing them.
     pub fn inspect(dir: &Path) -> Result<Replay, JournalError> {
         Ok(read_contents(dir)?.replay)
+    }
+
+    /// Every entry that is still in the journal, oldest first, without changing it.
+    pub fn entries(dir: &Path) -> Result<Vec<Entry>, JournalError> {
+        let path = dir.join(JOURNAL_FILE);
+        let scan = frame::scan(&read_optional(&path)?);
+        let damaged = |problem| JournalError::Damaged { detail: format!("{}: {problem}", path.display()) };
+        scan.map(|scan| scan.entries).map_err(damaged)
     }
 
     fn load(&mut self) -> Result<Replay, JournalError> {
