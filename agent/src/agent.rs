@@ -14,8 +14,8 @@ use crate::journal::{Journal, Opened};
 use crate::link::backoff::{Backoff, seed};
 use crate::link::stream::{Link, LinkEvent};
 use crate::settings::Settings;
-use engine::apply::{ApplyMachine, ConfirmVerdict, Effect, Event as ApplyEvent, Seen};
-use model::{ApplyPhase, BootId, ChangeId};
+use engine::apply::{ApplyMachine, Effect, Event as ApplyEvent, Seen};
+use model::{ApplyPhase, BootId};
 use proto::convert::{AgentHello, FromAgent, FromCoordinator};
 use report::Reports;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ enum Event {
     /// From the host.
     Host(Answer),
     /// From a confirmation that was asked for.
-    Confirm(ChangeId, Result<ConfirmVerdict, String>),
+    Confirm(ApplyEvent),
     /// A deadline of the machine, a heartbeat or a look at the host is due.
     Due,
 }
@@ -55,7 +55,7 @@ pub struct Agent {
     reports: Reports,
     hello: watch::Sender<AgentHello>,
     hurry: Arc<Notify>,
-    confirms: mpsc::Sender<(ChangeId, Result<ConfirmVerdict, String>)>,
+    confirms: mpsc::Sender<ApplyEvent>,
     connected: bool,
     heartbeat: Duration,
     next_heartbeat: Instant,
@@ -69,7 +69,7 @@ pub struct Agent {
 struct Ears {
     link: mpsc::Receiver<LinkEvent>,
     host: mpsc::Receiver<Answer>,
-    confirms: mpsc::Receiver<(ChangeId, Result<ConfirmVerdict, String>)>,
+    confirms: mpsc::Receiver<ApplyEvent>,
 }
 
 /// Runs the agent; returns only when a helper it cannot live without is gone.
@@ -150,7 +150,7 @@ impl Agent {
             let event = tokio::select! {
                 biased;
                 answer = ears.host.recv() => answer.map(Event::Host),
-                confirm = ears.confirms.recv() => confirm.map(|(change, answer)| Event::Confirm(change, answer)),
+                confirm = ears.confirms.recv() => confirm.map(Event::Confirm),
                 event = ears.link.recv() => event.map(Event::Link),
                 () = tokio::time::sleep_until(due) => Some(Event::Due),
             };
@@ -179,16 +179,14 @@ impl Agent {
         match event {
             Event::Link(event) => self.on_link(event),
             Event::Host(answer) => self.on_host(answer),
-            Event::Confirm(change, Ok(verdict)) => {
-                // The coordinator was reached: the stream need not wait any longer.
-                if !self.connected {
+            Event::Confirm(answer) => {
+                if let ApplyEvent::ConfirmUnavailable { change, detail } = &answer {
+                    tracing::warn!(%change, detail, "no confirmation yet");
+                } else if !self.connected {
+                    // The coordinator was reached: the stream need not wait any longer.
                     self.hurry.notify_one();
                 }
-                self.step(ApplyEvent::ConfirmAnswered { change, verdict });
-            }
-            Event::Confirm(change, Err(detail)) => {
-                tracing::warn!(%change, detail, "no confirmation yet");
-                self.step(ApplyEvent::ConfirmUnavailable { change, detail });
+                self.step(answer);
             }
             Event::Due => self.due(),
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Confirm window when nothing else is said, in seconds.
 pub const CONFIRM_TIMEOUT_SECS_DEFAULT: u64 = 60;
 /// Shortest confirm window, in seconds.
-pub const CONFIRM_TIMEOUT_SECS_MIN: u64 = 5;
+pub const CONFIRM_TIMEOUT_SECS_MIN: u64 = 30;
 /// Longest confirm window, in seconds.
 pub const CONFIRM_TIMEOUT_SECS_MAX: u64 = 600;
 
