@@ -10,7 +10,7 @@ use crate::drift::DriftWatch;
 use crate::host::boot::Clock;
 use crate::host::observe::Depth;
 use crate::host::worker::{Answer, CallOf, Job, Purpose, Worker};
-use crate::journal::{Journal, Opened};
+use crate::journal::{self, Journal, Opened};
 use crate::link::backoff::{Backoff, seed};
 use crate::link::stream::{Link, LinkEvent};
 use crate::settings::Settings;
@@ -75,7 +75,7 @@ struct Ears {
 /// Runs the agent; returns only when a helper it cannot live without is gone.
 pub async fn run(settings: Settings, clock: Clock, boot: BootId) -> anyhow::Result<()> {
     let settings = Arc::new(settings);
-    let (journal, Opened { replay, health }) = Journal::open(&settings.state_dir, &boot);
+    let (journal, Opened { replay, health, .. }) = journal::open(&settings.state_dir, &boot);
     if let engine::apply::JournalHealth::Damaged { detail } = &health {
         tracing::error!(detail, "the journal cannot be trusted: no order is taken");
     }

@@ -1,6 +1,6 @@
 //! What the journal of this host says, for a person at the console; needs no network.
 
-use crate::journal::Journal;
+use crate::journal;
 use crate::settings::Settings;
 use serde::Serialize;
 use std::fmt::Write;
@@ -19,7 +19,7 @@ pub struct Status {
 
 /// Reads the journal without changing it.
 pub fn status(settings: &Settings) -> anyhow::Result<Status> {
-    let replay = Journal::inspect(&settings.state_dir)?;
+    let replay = journal::inspect(&settings.state_dir)?;
     let open = replay.open.as_ref();
     Ok(Status {
         host: settings.host_id.to_string(),

@@ -7,6 +7,7 @@
 
 pub mod apply;
 pub mod documents;
+pub mod journal;
 pub mod merge;
 pub mod plan;
 pub mod probe;

@@ -21,15 +21,15 @@ pub(super) fn perform(agent: &mut Agent, effects: Vec<Effect>) {
                 Some(match agent.journal.append(&record) {
                     Ok(()) => Event::JournalWritten,
                     Err(error) => {
-                        tracing::error!(error = error.chain(), "journal not written");
-                        Event::JournalFailed { detail: error.chain() }
+                        tracing::error!(%error, "journal not written");
+                        Event::JournalFailed { detail: error.to_string() }
                     }
                 })
             }
             Effect::Note(record) => {
                 closed |= ends_something(&record);
                 if let Err(error) = agent.journal.append(&record) {
-                    tracing::error!(error = error.chain(), "journal not written");
+                    tracing::error!(%error, "journal not written");
                 }
                 None
             }
@@ -44,7 +44,7 @@ pub(super) fn perform(agent: &mut Agent, effects: Vec<Effect>) {
         && agent.machine.phase() == ApplyPhase::Idle
         && let Err(error) = agent.journal.checkpoint(agent.machine.memory())
     {
-        tracing::error!(error = error.chain(), "state file not written");
+        tracing::error!(%error, "state file not written");
     }
 }
 

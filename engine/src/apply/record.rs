@@ -1,6 +1,6 @@
 //! What the journal says, and what it means when it is read again. Must not write anything.
 //!
-//! Framing, checksums and files are the agent's; this is the payload, and the fold over it.
+//! Framing, checksums and files are `journal`'s; this is the payload, and the fold over it.
 
 use super::{Mark, Open, StepResult};
 use model::{
