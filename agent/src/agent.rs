@@ -12,12 +12,12 @@ use crate::drift::DriftWatch;
 use crate::host::boot::Clock;
 use crate::host::observe::Depth;
 use crate::host::worker::{Answer, CallOf, Job, Purpose, Worker};
-use crate::journal::{Journal, Opened};
+use crate::journal::{self, Journal, Opened};
 use crate::link::backoff::{Backoff, seed};
 use crate::link::stream::{Link, LinkEvent};
 use crate::settings::Settings;
-use engine::apply::{ApplyMachine, ConfirmVerdict, Effect, Event as ApplyEvent, Seen};
-use model::{ApplyPhase, BootId, ChangeId};
+use engine::apply::{ApplyMachine, Effect, Event as ApplyEvent, Seen};
+use model::{ApplyPhase, BootId};
 use proto::convert::{AgentHello, FromAgent, FromCoordinator};
 use report::Reports;
 use shell::{Shell, Surroundings};
@@ -40,7 +40,7 @@ enum Event {
     /// From the host.
     Host(Answer),
     /// From a confirmation that was asked for.
-    Confirm(ChangeId, Result<ConfirmVerdict, String>),
+    Confirm(ApplyEvent),
     /// From this host: the console or the guard.
     Local(Local),
     /// A deadline of the machine, a heartbeat or a look at the host is due.
@@ -61,7 +61,7 @@ pub struct Agent {
     reports: Reports,
     hello: watch::Sender<AgentHello>,
     hurry: Arc<Notify>,
-    confirms: mpsc::Sender<(ChangeId, Result<ConfirmVerdict, String>)>,
+    confirms: mpsc::Sender<ApplyEvent>,
     connected: bool,
     heartbeat: Duration,
     next_heartbeat: Instant,
@@ -75,7 +75,7 @@ pub struct Agent {
 struct Ears {
     link: mpsc::Receiver<LinkEvent>,
     host: mpsc::Receiver<Answer>,
-    confirms: mpsc::Receiver<(ChangeId, Result<ConfirmVerdict, String>)>,
+    confirms: mpsc::Receiver<ApplyEvent>,
     local: mpsc::Receiver<Local>,
 }
 
@@ -88,7 +88,7 @@ pub async fn run(
     surroundings: Surroundings,
 ) -> anyhow::Result<()> {
     let settings = Arc::new(settings);
-    let (journal, Opened { replay, health }) = Journal::open(&settings.state_dir, &boot);
+    let (journal, Opened { replay, health, .. }) = journal::open(&settings.state_dir, &boot);
     if let engine::apply::JournalHealth::Damaged { detail } = &health {
         tracing::error!(detail, "the journal cannot be trusted: no order is taken");
     }
@@ -167,7 +167,7 @@ impl Agent {
             let event = tokio::select! {
                 biased;
                 answer = ears.host.recv() => answer.map(Event::Host),
-                confirm = ears.confirms.recv() => confirm.map(|(change, answer)| Event::Confirm(change, answer)),
+                confirm = ears.confirms.recv() => confirm.map(Event::Confirm),
                 local = ears.local.recv() => local.map(Event::Local),
                 event = ears.link.recv() => event.map(Event::Link),
                 () = tokio::time::sleep_until(due) => Some(Event::Due),
@@ -202,16 +202,14 @@ impl Agent {
             Event::Link(event) => self.on_link(event),
             Event::Host(answer) => self.on_host(answer),
             Event::Local(local) => self.on_local(local),
-            Event::Confirm(change, Ok(verdict)) => {
-                // The coordinator was reached: the stream need not wait any longer.
-                if !self.connected {
+            Event::Confirm(answer) => {
+                if let ApplyEvent::ConfirmUnavailable { change, detail } = &answer {
+                    tracing::warn!(%change, detail, "no confirmation yet");
+                } else if !self.connected {
+                    // The coordinator was reached: the stream need not wait any longer.
                     self.hurry.notify_one();
                 }
-                self.step(ApplyEvent::ConfirmAnswered { change, verdict });
-            }
-            Event::Confirm(change, Err(detail)) => {
-                tracing::warn!(%change, detail, "no confirmation yet");
-                self.step(ApplyEvent::ConfirmUnavailable { change, detail });
+                self.step(answer);
             }
             Event::Due => self.due(),
         }

@@ -17,7 +17,8 @@ mod work;
 use clap::{Parser, Subcommand};
 use console::exit::Code;
 use console::holds::Kind;
-use console::verbs::{Consent, Form};
+use console::rollback::{Consent, rollback};
+use console::verbs::Form;
 use console::{exit, verbs};
 use host::boot::{Clock, boot_id};
 use host::observe::{Depth, Observer};
@@ -78,9 +79,9 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Undoes the open change.
+    /// Undoes the open change; when none is open, the last committed one.
     Rollback {
-        /// The open change; there is no other choice, it is said so that nobody does it by mistake.
+        /// The last change; there is no other choice, it is said so that nobody does it by mistake.
         #[arg(long, required = true)]
         last: bool,
         /// Asks no question.
@@ -179,7 +180,7 @@ fn execute(verb: Verb, config: &Path) -> anyhow::Result<Code> {
         Verb::Pin { reason } => return verbs::hold(&prepare(config)?, Kind::Pin, reason),
         Verb::Release => return verbs::release(&prepare(config)?),
         Verb::Rollback { last: _, yes, reason, agent_stopped, detached } => {
-            return verbs::rollback(&prepare(config)?, reason, Consent { yes, agent_stopped, detached });
+            return rollback(&prepare(config)?, reason, Consent { yes, agent_stopped, detached });
         }
     }
     Ok(Code::Fine)

@@ -6,7 +6,7 @@
 use crate::console::exit::Code;
 use crate::console::holds::{Hold, Holds};
 use crate::console::words::{span, time};
-use crate::journal::Journal;
+use crate::journal;
 use crate::settings::Settings;
 use engine::apply::{Memory, Open};
 use model::{ApplyOutcome, ApplyPhase, Millis, Now, OutcomeKind};
@@ -91,10 +91,10 @@ impl Status {
     /// Reads the journal without changing it.
     #[must_use]
     pub fn from_journal(settings: &Settings, source: Source, now: Now) -> Self {
-        match Journal::inspect(&settings.state_dir) {
+        match journal::inspect(&settings.state_dir) {
             Ok(replay) => Self::new(settings, source, &replay.memory, replay.open.as_ref(), now),
             Err(error) => Self {
-                journal_damage: Some(error.chain()),
+                journal_damage: Some(error.to_string()),
                 ..Self::new(settings, source, &Memory::default(), None, now)
             },
         }

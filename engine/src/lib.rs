@@ -7,8 +7,10 @@
 
 pub mod apply;
 pub mod documents;
+pub mod journal;
 pub mod merge;
 pub mod plan;
+pub mod probe;
 pub mod project;
 pub mod resolve;
 pub mod rollout;

@@ -15,8 +15,12 @@ pub enum ApplyPhase {
     Applying,
     /// Reading back and comparing.
     Verifying,
+    /// Asking the network around the host whether it still answers.
+    Probing,
     /// Applied; waiting for the coordinator over a new connection.
     AwaitingConfirm,
+    /// Somebody else changed the host inside the window: nothing is done until a person decides or the deadline comes.
+    Holding,
     /// Running inverse steps.
     RollingBack,
 }
@@ -62,6 +66,21 @@ pub enum RefusalReason {
     /// The journal cannot be written: nothing was touched.
     JournalUnavailable {
         /// What failed.
+        detail: String,
+    },
+    /// The host is frozen by a person at its console: it takes no order and runs no step.
+    Frozen {
+        /// What that person wrote.
+        reason: String,
+    },
+    /// The host is pinned to what it has by a person at its console: it takes no order.
+    Pinned {
+        /// What that person wrote.
+        reason: String,
+    },
+    /// The plan breaks a rule that no coordinator can override on the host.
+    Unsafe {
+        /// Which rule and where.
         detail: String,
     },
     /// The order itself cannot be understood.

@@ -14,6 +14,7 @@ mod finding;
 mod host;
 mod id;
 mod known;
+mod local;
 mod mac;
 mod mtu;
 mod names;
@@ -22,6 +23,7 @@ mod operation;
 mod order;
 mod plan;
 mod policy;
+mod probe;
 mod rfc;
 mod rollout;
 mod site;
@@ -43,6 +45,7 @@ pub use finding::{Component, Finding, Severity, Span};
 pub use host::{BootId, HostFacts, Labels};
 pub use id::{ChangeId, Generation, GenerationCheck, HostGroupId, HostId, InvalidId, RfcId, RolloutId};
 pub use known::Known;
+pub use local::{LocalAction, LocalVerb};
 pub use mac::{InvalidMac, MacAddress};
 pub use mtu::{InvalidMtu, Mtu};
 pub use names::{InvalidName, NetstackName, PortGroupName, VmkName, VmnicName, VswitchName};
@@ -61,6 +64,7 @@ pub use policy::{
     PortGroupSecurity, PortGroupShaping, PortGroupTeaming, SecurityPolicy, Setting, ShapingPolicy,
     ShapingRate, TeamingPolicy, UplinkOrder,
 };
+pub use probe::{Probe, ProbeResult, ProbeVerdict};
 pub use rfc::{
     Approvers, ChangeType, RfcFrontMatter, RfcImpact, RfcLinks, RfcRisk, RfcRollout, RfcStatus, RfcTargets,
 };

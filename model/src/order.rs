@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Confirm window when nothing else is said, in seconds.
 pub const CONFIRM_TIMEOUT_SECS_DEFAULT: u64 = 60;
 /// Shortest confirm window, in seconds.
-pub const CONFIRM_TIMEOUT_SECS_MIN: u64 = 5;
+pub const CONFIRM_TIMEOUT_SECS_MIN: u64 = 30;
 /// Longest confirm window, in seconds.
 pub const CONFIRM_TIMEOUT_SECS_MAX: u64 = 600;
 
@@ -17,6 +17,9 @@ pub struct ProbePlan {
     /// Names of probes, e.g. `mgmt-gateway`, `coordinator`.
     #[serde(default)]
     pub probes: Vec<String>,
+    /// How many probes must pass; `None` is every one that passed before the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub need: Option<u32>,
 }
 
 /// One host's part of a change.

@@ -5,7 +5,7 @@ use crate::host::observe::Depth;
 use crate::host::worker::{CallOf, Job, Purpose};
 use crate::link::confirm::confirm;
 use engine::apply::{ConfirmVerdict, Effect, Event, EventKind, Record, StepResult};
-use model::{ApplyPhase, ChangeId, Generation, PlanDigest};
+use model::{ApplyPhase, ChangeId, Generation, PlanDigest, ProbeResult, ProbeVerdict};
 use proto::convert::{ConfirmQuestion, FromAgent, StepProgress, Verdict};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,15 +21,15 @@ pub(super) fn perform(agent: &mut Agent, effects: Vec<Effect>) {
                 Some(match agent.journal.append(&record) {
                     Ok(()) => Event::JournalWritten,
                     Err(error) => {
-                        tracing::error!(error = error.chain(), "journal not written");
-                        Event::JournalFailed { detail: error.chain() }
+                        tracing::error!(%error, "journal not written");
+                        Event::JournalFailed { detail: error.to_string() }
                     }
                 })
             }
             Effect::Note(record) => {
                 closed |= ends_something(&record);
                 if let Err(error) = agent.journal.append(&record) {
-                    tracing::error!(error = error.chain(), "journal not written");
+                    tracing::error!(%error, "journal not written");
                 }
                 None
             }
@@ -44,7 +44,7 @@ pub(super) fn perform(agent: &mut Agent, effects: Vec<Effect>) {
         && agent.machine.phase() == ApplyPhase::Idle
         && let Err(error) = agent.journal.checkpoint(agent.machine.memory())
     {
-        tracing::error!(error = error.chain(), "state file not written");
+        tracing::error!(%error, "state file not written");
     }
 }
 
@@ -68,6 +68,13 @@ fn on_host_or_link(agent: &mut Agent, effect: Effect) -> Option<Event> {
             give(agent, Job::Run { call: CallOf::Inverse(position), operation })
         }
         Effect::Persist => give(agent, Job::Persist),
+        Effect::Probe { token, probes } => {
+            let unasked = |probe| ProbeResult {
+                probe,
+                verdict: ProbeVerdict::Unknown { detail: "this agent cannot ping yet".to_owned() },
+            };
+            Some(Event::Probed { token, results: probes.into_iter().map(unasked).collect() })
+        }
         Effect::TryConfirm { change, generation, digest } => {
             ask(agent, change, generation, digest);
             None
@@ -124,6 +131,7 @@ fn give(agent: &Agent, job: Job) -> Option<Event> {
 fn ask(agent: &Agent, change: ChangeId, generation: Generation, plan_digest: PlanDigest) {
     let settings = Arc::clone(&agent.settings);
     let answers = agent.confirms.clone();
+    let connected_at = agent.clock.now().uptime;
     tokio::spawn(async move {
         let question = ConfirmQuestion { change: change.clone(), generation, plan_digest };
         let answer = match confirm(&settings, &question).await {
@@ -132,6 +140,10 @@ fn ask(agent: &Agent, change: ChangeId, generation: Generation, plan_digest: Pla
             Err(error) => Err(error.chain()),
         };
         // When nobody listens any more the agent is ending.
-        let _ = answers.send((change, answer)).await;
+        let event = match answer {
+            Ok(verdict) => Event::ConfirmAnswered { change, generation, connected_at, verdict },
+            Err(detail) => Event::ConfirmUnavailable { change, detail },
+        };
+        let _ = answers.send(event).await;
     });
 }

@@ -5,14 +5,13 @@
 
 use super::Agent;
 use crate::console::holds::{self, Hold, Holds, Kind, tidy_reason};
-use crate::console::local::record_local_action;
 use crate::console::server::Local;
 use crate::console::wire::{Answer, Request};
 use crate::guard::line::Said;
 use crate::guard::pulse::{BEAT, Pulse};
 use crate::status::{Source, Status};
-use engine::apply::{Event as ApplyEvent, JournalHealth};
-use model::ApplyPhase;
+use engine::apply::{Event as ApplyEvent, JournalHealth, LocalGuards};
+use model::{ApplyPhase, ChangeId, LocalVerb};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -96,6 +95,10 @@ impl Agent {
         let holds = Holds::read(&self.settings.state_dir);
         if holds != self.shell.holds {
             tracing::warn!(frozen = ?holds.frozen, pinned = ?holds.pinned, "freeze and pin");
+            let reason =
+                |hold: &Option<Hold>| hold.as_ref().map(|hold| format!("{}: {}", hold.by, hold.reason));
+            self.machine
+                .set_guards(LocalGuards { frozen: reason(&holds.frozen), pinned: reason(&holds.pinned) });
             self.shell.holds = holds;
         }
     }
@@ -141,15 +144,20 @@ impl Agent {
     }
 
     fn roll_back(&mut self, reason: &str) -> Answer {
-        let Some(order) = self.machine.state().order() else {
-            return Answer::Refused { text: "no change is open".to_owned() };
-        };
-        let change = order.change.clone();
-        if self.machine.phase() == ApplyPhase::RollingBack {
-            return Answer::Done { text: format!("change {change} is on its way back already") };
-        }
         let reason = format!("at the console: {reason}");
-        record_local_action("rollback", &reason, self.clock.now().wall);
+        match self.machine.state().order().map(|order| order.change.clone()) {
+            None => self.undo_last(reason),
+            Some(change) if self.machine.phase() == ApplyPhase::RollingBack => {
+                Answer::Done { text: format!("change {change} is on its way back already") }
+            }
+            Some(change) => {
+                self.note_local(LocalVerb::Rollback, &reason);
+                self.cancel(&change, reason)
+            }
+        }
+    }
+
+    fn cancel(&mut self, change: &ChangeId, reason: String) -> Answer {
         self.step(ApplyEvent::CancelRequested { change: change.clone(), reason });
         let (open, phase) = (self.machine.state().open(), self.machine.phase());
         let taken = phase == ApplyPhase::Idle
@@ -164,14 +172,46 @@ impl Agent {
         }
     }
 
+    fn undo_last(&mut self, reason: String) -> Answer {
+        let Some(transaction) = self.journal.history().last_committed().cloned() else {
+            return Answer::Refused {
+                text: "no change is open, and the history holds none that was committed".to_owned(),
+            };
+        };
+        let change = transaction.order.change.clone();
+        self.step(ApplyEvent::UndoRequested { transaction: Box::new(transaction), reason: reason.clone() });
+        if self.machine.phase() == ApplyPhase::Idle {
+            let text = format!(
+                "change {change} is not the last that ended on this host, or the journal cannot be written"
+            );
+            return Answer::Refused { text };
+        }
+        self.note_local(LocalVerb::Rollback, &reason);
+        Answer::Done { text: format!("committed change {change} is undone") }
+    }
+
+    fn note_local(&mut self, verb: LocalVerb, reason: &str) {
+        let effects = self.machine.note_local(verb, reason.to_owned(), self.clock.now().wall);
+        self.perform(effects);
+    }
+
     fn hold(&mut self, kind: Kind, reason: &str, by: &str) -> Answer {
         let at = self.clock.now().wall;
         let hold = Hold { reason: tidy_reason(reason), by: tidy_reason(by), at };
         if let Err(error) = holds::hold(&self.settings.state_dir, kind, &hold) {
             return Answer::Refused { text: error.to_string() };
         }
-        record_local_action(kind.word(), &format!("{}: {}", hold.by, hold.reason), at);
+        let told = format!("{}: {}", hold.by, hold.reason);
+        self.note_local(kind.verb(), &told);
         self.take_holds();
+        // Frozen: an open change goes back also when all its steps are done.
+        let open = self.machine.state().order().map(|order| order.change.clone());
+        if let (Kind::Freeze, Some(change)) = (kind, open)
+            && self.machine.phase() != ApplyPhase::RollingBack
+        {
+            let answer = self.cancel(&change, format!("frozen at the console by {told}"));
+            tracing::warn!(?answer, "frozen while a change is open");
+        }
         Answer::Done { text: kind.done().to_owned() }
     }
 
@@ -179,7 +219,7 @@ impl Agent {
         if let Err(error) = holds::release(&self.settings.state_dir) {
             return Answer::Refused { text: error.to_string() };
         }
-        record_local_action("release", &tidy_reason(by), self.clock.now().wall);
+        self.note_local(LocalVerb::Release, &tidy_reason(by));
         self.take_holds();
         Answer::Done { text: "the host is released: it takes orders again".to_owned() }
     }

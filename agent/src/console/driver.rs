@@ -8,10 +8,10 @@ use crate::host::apply::{run_operation, save};
 use crate::host::boot::Clock;
 use crate::host::observe::{Depth, Observer};
 use crate::host::runner::Runner;
-use crate::journal::{Journal, Opened};
+use crate::journal::{self, Journal, Opened};
 use crate::settings::Settings;
-use engine::apply::{ApplyMachine, Effect, Event, JournalHealth, Seen};
-use model::{ApplyOutcome, ApplyPhase, BootId};
+use engine::apply::{ApplyMachine, Effect, Event, EventKind, JournalHealth, Seen, Transaction};
+use model::{ApplyOutcome, ApplyPhase, BootId, LocalVerb, ProbeResult, ProbeVerdict};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -57,9 +57,12 @@ impl<'a> Driver<'a> {
         tell: &'a mut dyn FnMut(String),
     ) -> Result<(Self, Vec<Effect>), DriveError> {
         let clock = Clock::new();
-        let (journal, Opened { replay, health }) = Journal::open(&settings.state_dir, &boot);
-        if let JournalHealth::Damaged { detail } = health {
-            return Err(DriveError::Damaged { detail });
+        let (journal, Opened { replay, health, .. }) = journal::open(&settings.state_dir, &boot);
+        // One that can be read but not written still leads back.
+        if let JournalHealth::Damaged { detail } = &health
+            && replay.open.is_none()
+        {
+            return Err(DriveError::Damaged { detail: detail.clone() });
         }
         let (machine, effects) =
             ApplyMachine::restore(settings.host_id.clone(), boot.clone(), replay, health, clock.now());
@@ -76,6 +79,24 @@ impl<'a> Driver<'a> {
             tell,
         };
         Ok((driver, effects))
+    }
+
+    /// Writes down what a person does at the console.
+    pub fn note(&mut self, verb: LocalVerb, reason: &str) {
+        let effects = self.machine.note_local(verb, reason.to_owned(), self.clock.now().wall);
+        self.perform(effects);
+    }
+
+    /// Whether a change is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.machine.phase() != ApplyPhase::Idle
+    }
+
+    /// Begins to undo the last committed change.
+    pub fn undo(&mut self, transaction: Transaction, reason: String) -> Vec<Effect> {
+        let event = Event::UndoRequested { transaction: Box::new(transaction), reason };
+        self.machine.handle(event, self.clock.now())
     }
 
     /// Performs effects and all that follows until nothing is open; gives the last outcome.
@@ -95,7 +116,7 @@ impl<'a> Driver<'a> {
         }
         if let Err(error) = self.journal.checkpoint(self.machine.memory()) {
             // The journal itself says the same; the next agent writes the file.
-            (self.tell)(format!("the state file is not written: {}", error.chain()));
+            (self.tell)(format!("the state file is not written: {error}"));
         }
         Ok(self.outcome)
     }
@@ -113,11 +134,11 @@ impl<'a> Driver<'a> {
         match effect {
             Effect::Journal(record) => Some(match self.journal.append(&record) {
                 Ok(()) => Event::JournalWritten,
-                Err(error) => Event::JournalFailed { detail: error.chain() },
+                Err(error) => Event::JournalFailed { detail: error.to_string() },
             }),
             Effect::Note(record) => {
                 if let Err(error) = self.journal.append(&record) {
-                    (self.tell)(format!("the journal is not written: {}", error.chain()));
+                    (self.tell)(format!("the journal is not written: {error}"));
                 }
                 None
             }
@@ -141,8 +162,19 @@ impl<'a> Driver<'a> {
                 let detail = "the console asks no coordinator".to_owned();
                 Some(Event::ConfirmUnavailable { change, detail })
             }
+            Effect::Probe { token, probes } => {
+                let unasked = |probe| {
+                    let detail = "the console sends no probes".to_owned();
+                    ProbeResult { probe, verdict: ProbeVerdict::Unknown { detail } }
+                };
+                Some(Event::Probed { token, results: probes.into_iter().map(unasked).collect() })
+            }
             Effect::Report(outcome) => {
                 self.outcome = Some(outcome);
+                None
+            }
+            Effect::Rejected { event: EventKind::UndoRequested, .. } => {
+                (self.tell)("the last change cannot be undone: see `log`".to_owned());
                 None
             }
             Effect::Progress { .. } | Effect::Rejected { .. } => None,

@@ -1,9 +1,9 @@
 //! `log`: what the journal still holds, in words. Must not change it.
 
 use super::words::time;
-use crate::journal::frame::Entry;
 use crate::status::outcome_words;
 use engine::apply::{Record, StepResult};
+use engine::journal::Entry;
 use model::Wall;
 use serde::Serialize;
 
@@ -66,6 +66,23 @@ fn words(record: &Record, calls: &[String]) -> (Option<Wall>, String) {
         Record::Applied { deadline } => {
             let until = time(deadline.wall);
             (None, format!("all steps are done and read back; waits for the confirmation until {until}"))
+        }
+        Record::Extended { deadline } => {
+            (None, format!("a person gave it another deadline: {}", time(deadline.wall)))
+        }
+        Record::Held { foreign } => {
+            let what: Vec<String> = foreign.iter().map(ToString::to_string).collect();
+            (None, format!("held, somebody else changed the host: {}", what.join("; ")))
+        }
+        Record::Undoing { transaction, reason } => {
+            let change = &transaction.order.change;
+            (Some(transaction.opened.wall), format!("change {change} is being undone: {reason}"))
+        }
+        Record::Local(action) => {
+            (Some(action.at), format!("at the console: {}: {}", action.verb.as_str(), action.reason))
+        }
+        Record::LocalAcknowledged { sequence } => {
+            (None, format!("the coordinator knows the actions at the console up to {sequence}"))
         }
         Record::RollbackStarted { reason } => (None, format!("rollback begun: {reason}")),
         Record::Closed(closing) => (None, format!("ended: {}", outcome_words(&closing.outcome))),

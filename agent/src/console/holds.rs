@@ -5,7 +5,7 @@
 //! enough. Called by the console verbs and the event loop.
 
 use crate::journal::write_durably;
-use model::Wall;
+use model::{LocalVerb, Wall};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -28,10 +28,10 @@ pub enum Kind {
 impl Kind {
     /// The verb.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn verb(self) -> LocalVerb {
         match self {
-            Self::Freeze => "freeze",
-            Self::Pin => "pin",
+            Self::Freeze => LocalVerb::Freeze,
+            Self::Pin => LocalVerb::Pin,
         }
     }
 

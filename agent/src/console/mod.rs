@@ -12,6 +12,7 @@ pub mod history;
 pub mod holds;
 pub mod local;
 pub mod preview;
+pub mod rollback;
 pub mod seat;
 pub mod server;
 pub mod verbs;

@@ -5,9 +5,9 @@
 use super::exit::Code;
 use crate::host::boot::{Clock, boot_id};
 use crate::host::observe::{Depth, Observer};
-use crate::journal::Journal;
+use crate::journal;
 use crate::settings::Settings;
-use engine::apply::{Mark, Open};
+use engine::apply::{Mark, Open, Transaction};
 use model::{Operation, Step};
 use serde::Serialize;
 use std::fmt::Write;
@@ -20,6 +20,8 @@ pub enum Purpose {
     OpenChange,
     /// It would bring the host back to the last confirmed state.
     Repair,
+    /// It is the plan of the last committed change, which would be undone.
+    Undo,
     /// Nothing was ever confirmed on this host.
     NothingCommitted,
 }
@@ -53,7 +55,7 @@ pub struct Preview {
 
 /// Plans without changing anything.
 pub fn preview(settings: &Settings) -> anyhow::Result<Preview> {
-    let replay = Journal::inspect(&settings.state_dir).map_err(|error| anyhow::anyhow!(error.chain()))?;
+    let replay = journal::inspect(&settings.state_dir)?;
     if let Some(open) = &replay.open {
         return Ok(of_open(open));
     }
@@ -82,6 +84,17 @@ pub fn of_open(open: &Open) -> Preview {
         generation: open.order().generation.0,
         steps: steps.map(|(step, mark)| line(step, Some(*mark))).collect(),
         ..empty(Purpose::OpenChange)
+    }
+}
+
+/// The plan of a committed change, as it would be undone.
+#[must_use]
+pub fn of_committed(transaction: &Transaction) -> Preview {
+    Preview {
+        change: Some(transaction.order.change.to_string()),
+        generation: transaction.order.generation.0,
+        steps: transaction.plan.steps.iter().map(|step| line(step, None)).collect(),
+        ..empty(Purpose::Undo)
     }
 }
 
@@ -115,7 +128,7 @@ impl Preview {
         match self.purpose {
             Purpose::OpenChange => Code::ChangeOpen,
             Purpose::Repair if self.refused => Code::Refused,
-            Purpose::Repair | Purpose::NothingCommitted => Code::Fine,
+            Purpose::Repair | Purpose::Undo | Purpose::NothingCommitted => Code::Fine,
         }
     }
 
@@ -129,10 +142,18 @@ impl Preview {
             (Purpose::OpenChange, Some(change)) => {
                 format!("change {change} (generation {}) is open:\n", self.generation)
             }
-            (Purpose::OpenChange | Purpose::Repair, _) if self.steps.is_empty() && !self.refused => {
+            (Purpose::Undo, Some(change)) => {
+                format!(
+                    "change {change} (generation {}) was committed last; its steps and their way back:\n",
+                    self.generation
+                )
+            }
+            (Purpose::OpenChange | Purpose::Undo | Purpose::Repair, _)
+                if self.steps.is_empty() && !self.refused =>
+            {
                 format!("the host is as generation {} wants it: nothing would change\n", self.generation)
             }
-            (Purpose::OpenChange | Purpose::Repair, _) => {
+            (Purpose::OpenChange | Purpose::Undo | Purpose::Repair, _) => {
                 format!("to bring the host back to generation {}:\n", self.generation)
             }
         };

@@ -1,7 +1,7 @@
 //! What the apply machine asks its shell to do. Must not decide anything.
 
 use super::{EventKind, Record};
-use model::{ApplyOutcome, ApplyPhase, ChangeId, Generation, Operation, PlanDigest};
+use model::{ApplyOutcome, ApplyPhase, ChangeId, Generation, Operation, PlanDigest, Probe};
 
 /// One thing to do; effects are performed in the order given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,13 @@ pub enum Effect {
         position: u32,
         /// The call.
         operation: Operation,
+    },
+    /// Ask the network around the host; answer with `Event::Probed`.
+    Probe {
+        /// To be given back.
+        token: u32,
+        /// What to ask, at the same time.
+        probes: Vec<Probe>,
     },
     /// Open a new connection to the coordinator and ask; answer `ConfirmAnswered` or `ConfirmUnavailable`.
     TryConfirm {

@@ -1,6 +1,7 @@
 //! What can happen to the apply machine. Must not decide anything.
 
-use model::{ChangeId, ObservedNetwork, Order};
+use super::Transaction;
+use model::{ChangeId, Generation, Millis, ObservedNetwork, Order, ProbeResult, Uptime};
 
 /// The answer of the coordinator, asked over a connection opened after the last step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +76,10 @@ pub enum Event {
     ConfirmAnswered {
         /// The change it answered for.
         change: ChangeId,
+        /// The generation it answered for.
+        generation: Generation,
+        /// When the connection it was asked over began to be opened.
+        connected_at: Uptime,
         /// The answer.
         verdict: ConfirmVerdict,
     },
@@ -85,6 +90,13 @@ pub enum Event {
         /// What happened.
         detail: String,
     },
+    /// The probes were asked.
+    Probed {
+        /// The token of the effect it answers.
+        token: u32,
+        /// One verdict per probe.
+        results: Vec<ProbeResult>,
+    },
     /// The time of `next_deadline` has come.
     Tick,
     /// A person at the console or the coordinator wants the open change undone.
@@ -92,6 +104,25 @@ pub enum Event {
         /// Which change.
         change: ChangeId,
         /// Why.
+        reason: String,
+    },
+    /// The open change gets another window, counted from now.
+    ExtendRequested {
+        /// Which change.
+        change: ChangeId,
+        /// The new window.
+        window: Millis,
+    },
+    /// A person has looked at what somebody else changed: the change may go on beside it.
+    HoldReleased {
+        /// Which change.
+        change: ChangeId,
+    },
+    /// A person at the console wants the last committed change undone.
+    UndoRequested {
+        /// The transaction of that change, from the journal's history.
+        transaction: Box<Transaction>,
+        /// Who and why.
         reason: String,
     },
     /// The host's configuration was saved, or not.
@@ -110,8 +141,12 @@ pub enum EventKind {
     JournalFailed,
     ConfirmAnswered,
     ConfirmUnavailable,
+    Probed,
     Tick,
     CancelRequested,
+    ExtendRequested,
+    HoldReleased,
+    UndoRequested,
     Persisted,
 }
 
@@ -128,8 +163,12 @@ impl Event {
             Self::JournalFailed { .. } => EventKind::JournalFailed,
             Self::ConfirmAnswered { .. } => EventKind::ConfirmAnswered,
             Self::ConfirmUnavailable { .. } => EventKind::ConfirmUnavailable,
+            Self::Probed { .. } => EventKind::Probed,
             Self::Tick => EventKind::Tick,
             Self::CancelRequested { .. } => EventKind::CancelRequested,
+            Self::ExtendRequested { .. } => EventKind::ExtendRequested,
+            Self::HoldReleased { .. } => EventKind::HoldReleased,
+            Self::UndoRequested { .. } => EventKind::UndoRequested,
             Self::Persisted(_) => EventKind::Persisted,
         }
     }

@@ -1,16 +1,18 @@
 //! From an order to an open change: `Idle` and `Planning`. Nothing on the host is touched here.
 
 use super::event::Seen;
+use super::probing::passed;
 use super::state::{Planning, PlanningStage};
 use super::{
     ApplyMachine, Closing, Committed, Deadline, Effect, Event, EventKind, JournalHealth, Open, Record, State,
     Transaction, Turn, content_hash, outcome_without_steps, reject,
 };
 use crate::plan::{Planned, plan};
+use crate::probe::probes;
 use crate::verify::verify_applied;
 use model::{
     CONFIRM_TIMEOUT_SECS_MAX, CONFIRM_TIMEOUT_SECS_MIN, ChangeId, Finding, GenerationCheck, Millis, Now,
-    ObservedNetwork, Order, OutcomeKind, RefusalReason,
+    ObservedNetwork, Order, OutcomeKind, ProbeResult, RefusalReason,
 };
 
 impl ApplyMachine {
@@ -33,13 +35,23 @@ impl ApplyMachine {
                 GenerationCheck::Newer => {}
             }
         }
-        if let JournalHealth::Damaged { detail } = &self.journal {
-            let reason = RefusalReason::JournalUnavailable { detail: detail.clone() };
+        if let Some(reason) = self.barred() {
             return refuse(&order, reason, 0);
         }
         let token = self.token();
         let planning = Planning { order, content, stage: PlanningStage::Reading { token } };
         (State::Planning(planning), vec![Effect::Observe { token }])
+    }
+
+    /// What a person at the console, or the disk, says about any order.
+    fn barred(&self) -> Option<RefusalReason> {
+        if let JournalHealth::Damaged { detail } = &self.journal {
+            return Some(RefusalReason::JournalUnavailable { detail: detail.clone() });
+        }
+        if let Some(reason) = &self.guards.frozen {
+            return Some(RefusalReason::Frozen { reason: reason.clone() });
+        }
+        self.guards.pinned.as_ref().map(|reason| RefusalReason::Pinned { reason: reason.clone() })
     }
 
     fn unfit(&self, order: &Order) -> Option<RefusalReason> {
@@ -121,12 +133,44 @@ impl ApplyMachine {
             opened: now,
             deadline: Deadline::after(now, span),
             previous: self.memory.held.clone(),
+            probes: Vec::new(),
         };
-        let mut open = Open::new(transaction.clone());
+        let probes = probes(&transaction.pre_image, &transaction.plan);
+        let mut open = Box::new(Open::new(transaction));
         open.calls = calls;
-        let stage = PlanningStage::Opening(Box::new(open));
-        let record = Record::Opened(Box::new(transaction));
-        (State::Planning(Planning { stage, ..at }), vec![Effect::Journal(record)])
+        if probes.is_empty() {
+            return write_open(at, open);
+        }
+        let token = self.token();
+        let stage = PlanningStage::Baseline { token, open };
+        (State::Planning(Planning { stage, ..at }), vec![Effect::Probe { token, probes }])
+    }
+
+    /// `Planning`: what answers before the change must answer after it.
+    pub(super) fn baseline(
+        &mut self,
+        mut at: Planning,
+        token: u32,
+        results: Vec<ProbeResult>,
+        now: Now,
+    ) -> Turn {
+        match at.stage {
+            PlanningStage::Baseline { token: asked, mut open } if asked == token => {
+                open.calls = open.calls.saturating_add(u32::try_from(results.len()).unwrap_or(u32::MAX));
+                open.transaction.probes = passed(results);
+                // The window begins with the change, not with the questions before it.
+                let span = window(&at.order, open.transaction.plan.steps.len());
+                open.transaction.opened = now;
+                open.transaction.deadline = Deadline::after(now, span);
+                open.deadline = open.transaction.deadline;
+                at.stage = PlanningStage::Reading { token };
+                write_open(at, open)
+            }
+            PlanningStage::Baseline { .. }
+            | PlanningStage::Reading { .. }
+            | PlanningStage::Opening(_)
+            | PlanningStage::Closing(_) => reject(State::Planning(at), EventKind::Probed),
+        }
     }
 
     /// `Planning`: the record is durable; go.
@@ -134,7 +178,9 @@ impl ApplyMachine {
         match at.stage {
             PlanningStage::Opening(open) => self.start_step(open, 0, now),
             PlanningStage::Closing(closing) => (State::Idle, self.close(*closing)),
-            PlanningStage::Reading { .. } => reject(State::Planning(at), EventKind::JournalWritten),
+            PlanningStage::Reading { .. } | PlanningStage::Baseline { .. } => {
+                reject(State::Planning(at), EventKind::JournalWritten)
+            }
         }
     }
 
@@ -143,7 +189,9 @@ impl ApplyMachine {
         let calls = match &at.stage {
             PlanningStage::Opening(open) => open.calls,
             PlanningStage::Closing(closing) => closing.outcome.esxcli_calls,
-            PlanningStage::Reading { .. } => return reject(State::Planning(at), EventKind::JournalFailed),
+            PlanningStage::Reading { .. } | PlanningStage::Baseline { .. } => {
+                return reject(State::Planning(at), EventKind::JournalFailed);
+            }
         };
         refuse(&at.order, RefusalReason::JournalUnavailable { detail }, calls)
     }
@@ -155,7 +203,9 @@ impl ApplyMachine {
             return reject(State::Planning(at), kind);
         }
         match &mut at.stage {
-            PlanningStage::Reading { .. } => self.end(&at, OutcomeKind::RolledBack { reason }, 0),
+            PlanningStage::Reading { .. } | PlanningStage::Baseline { .. } => {
+                self.end(&at, OutcomeKind::RolledBack { reason }, 0)
+            }
             PlanningStage::Opening(open) => {
                 open.abort(reason);
                 (State::Planning(at), Vec::new())
@@ -171,7 +221,8 @@ impl ApplyMachine {
 
     fn end(&mut self, at: &Planning, kind: OutcomeKind, calls: u32) -> Turn {
         let outcome = outcome_without_steps(&at.order, kind, calls);
-        let closing = Closing { content: at.content.clone(), outcome, committed: None, persist_due: false };
+        let content = at.content.clone();
+        let closing = Closing { content, outcome, committed: None, persist_due: false, undone: false };
         let mut effects = vec![Effect::Note(Record::Closed(Box::new(closing.clone())))];
         effects.extend(self.close(closing));
         (State::Idle, effects)
@@ -186,9 +237,17 @@ fn commit_at_once(at: Planning, calls: u32) -> Turn {
         outcome: outcome_without_steps(&at.order, OutcomeKind::Committed, calls),
         committed: Some(committed),
         persist_due: false,
+        undone: false,
     };
     let record = Record::Closed(Box::new(closing.clone()));
     let stage = PlanningStage::Closing(Box::new(closing));
+    (State::Planning(Planning { stage, ..at }), vec![Effect::Journal(record)])
+}
+
+/// All that is needed to go back is written before the first step.
+fn write_open(at: Planning, open: Box<Open>) -> Turn {
+    let record = Record::Opened(Box::new(open.transaction.clone()));
+    let stage = PlanningStage::Opening(open);
     (State::Planning(Planning { stage, ..at }), vec![Effect::Journal(record)])
 }
 

@@ -5,32 +5,42 @@
 //! by the agent, which performs the effects, and by simulators on virtual time.
 //!
 //! ```text
-//!            order                    journal: opened            last step done
-//!   Idle ------------> Planning ----------------------> Applying ----------------> Verifying
-//!    ^  ^ refused or      |                                |  step failed, deadline    | as desired,
-//!    |  | already so      |                                v                           | journal: applied
-//!    |  +-----------------+                           RollingBack <----------+         v
-//!    |     rolled back / unverified / failed mixed         |    withdrawn,   +-- AwaitingConfirm
-//!    +-----------------------------------------------------+    deadline                |
-//!    +----------------------------------------------------------------------------------+
-//!                 confirmed over a new connection; journal: closed as committed
+//!           order                 journal: opened            last step done              as desired, links up;
+//!   Idle ----------> Planning --------------------> Applying ----------------> Verifying   journal: applied
+//!    ^  ^ refused, or   |                              |                        |   ^  \-----------> Probing
+//!    |  | already so    |                              |          foreign change|   |released           | answers as
+//!    |  +---------------+                              |                        v   |                   v before
+//!    |                                                 |                       Holding <---------- AwaitingConfirm
+//!    |    as before / unverified / mixed               v                          |  foreign change     |      |
+//!    +-------------------------------------------- RollingBack <------------------+---------------------+      |
+//!    |                                      step failed, silent, withdrawn, cancelled, frozen, deadline        |
+//!    +---------------------------------------------------------------------------------------------------------+
+//!                       confirmed over a connection newer than the last step; journal: closed as committed
 //! ```
 //!
 //! | State | What it waits for |
 //! |---|---|
-//! | `Idle` | an order |
-//! | `Planning` | the observation to plan from; then the journal |
+//! | `Idle` | an order, or a person who wants the last commit undone |
+//! | `Planning` | the observation to plan from; what the network answers now; then the journal |
 //! | `Applying` | the journal before a step, the step, or the observation after a failed step |
-//! | `Verifying` | the observation to compare; then the journal |
-//! | `AwaitingConfirm` | the verdict, the next try, or the deadline; then the journal |
+//! | `Verifying` | the observation to compare, or a link to come back; then the journal |
+//! | `Probing` | the answers of the network, the next round, or the deadline |
+//! | `AwaitingConfirm` | the verdict, the observation before the next question, or the deadline; then the journal |
+//! | `Holding` | a person, or the deadline |
 //! | `RollingBack` | an inverse, the observation to compare with the state before, or the next try |
+//!
+//! The window of an open change can be set anew by its id (`ExtendRequested`) in every state but `Planning` and
+//! `RollingBack`; it can be cancelled by its id in every state but `RollingBack`. A wrong id is rejected as a value.
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod awaiting;
 mod effect;
 mod event;
+mod foreign;
+mod holding;
 mod intake;
 mod order;
+mod probing;
 mod record;
 mod rollback;
 mod standing;
@@ -49,7 +59,11 @@ pub use state::{Mark, Open, State};
 pub use steps::STEP_ALLOWANCE;
 pub use verifying::VERIFY_ATTEMPTS_MAX;
 
-use model::{ApplyOutcome, ApplyPhase, BootId, Generation, HostId, Now, OutcomeKind, Uptime};
+use awaiting::Answer;
+use model::{
+    ApplyOutcome, ApplyPhase, BootId, Generation, HostId, LocalAction, LocalVerb, Now, OutcomeKind, Uptime,
+    Wall,
+};
 
 /// The state after an event, and what is to be done.
 type Turn = (State, Vec<Effect>);
@@ -66,6 +80,15 @@ pub enum JournalHealth {
     },
 }
 
+/// What a person at the console has forbidden; no coordinator can override it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LocalGuards {
+    /// Takes no order and starts no further step; an open change goes back. The reason.
+    pub frozen: Option<String>,
+    /// Takes no order; an open change ends as it would. The reason.
+    pub pinned: Option<String>,
+}
+
 /// The commit-confirmed machine of one host. At most one change is open.
 #[derive(Debug, Clone)]
 pub struct ApplyMachine {
@@ -73,6 +96,7 @@ pub struct ApplyMachine {
     boot: BootId,
     memory: Memory,
     journal: JournalHealth,
+    guards: LocalGuards,
     state: State,
     tokens: u32,
 }
@@ -86,6 +110,7 @@ impl ApplyMachine {
             boot,
             memory: Memory::default(),
             journal: JournalHealth::Sound,
+            guards: LocalGuards::default(),
             state: State::Idle,
             tokens: 0,
         }
@@ -127,6 +152,25 @@ impl ApplyMachine {
         }
         self.state = state;
         effects
+    }
+
+    /// What a person at the console forbids from now on.
+    pub fn set_guards(&mut self, guards: LocalGuards) {
+        self.guards = guards;
+    }
+
+    /// Remembers an action at the console until the coordinator knows it.
+    pub fn note_local(&mut self, verb: LocalVerb, reason: String, at: Wall) -> Vec<Effect> {
+        let sequence = self.memory.local_sequence.saturating_add(1);
+        let action = LocalAction { sequence, verb, reason, at };
+        self.memory.note_local(action.clone());
+        vec![Effect::Note(Record::Local(action))]
+    }
+
+    /// The coordinator has stored the actions at the console up to this one.
+    pub fn local_acknowledged(&mut self, sequence: u64) -> Vec<Effect> {
+        self.memory.local_acknowledged(sequence);
+        vec![Effect::Note(Record::LocalAcknowledged { sequence })]
     }
 
     /// When the next `Tick` is due.
@@ -171,7 +215,9 @@ impl ApplyMachine {
                 busy @ (S::Planning(_)
                 | S::Applying(_)
                 | S::Verifying(_)
+                | S::Probing(_)
                 | S::AwaitingConfirm(_)
+                | S::Holding(_)
                 | S::RollingBack(_)),
                 E::OrderReceived(order),
             ) => self.order_while_busy(busy, &order),
@@ -179,6 +225,7 @@ impl ApplyMachine {
             (S::Planning(at), E::Observed(seen)) => self.plan_from(at, seen, now),
             (S::Applying(at), E::Observed(seen)) => self.judge_step(at, seen, now),
             (S::Verifying(at), E::Observed(seen)) => self.compare(at, seen, now),
+            (S::AwaitingConfirm(at), E::Observed(seen)) => self.looked_again(at, seen, now),
             (S::RollingBack(at), E::Observed(seen)) => self.observed_in_rollback(at, seen, now),
 
             (S::Applying(at), E::StepDone { index, result }) => self.step_done(at, index, result, now),
@@ -190,14 +237,19 @@ impl ApplyMachine {
             (S::Applying(at), E::JournalWritten) => self.step_recorded(at, now),
             (S::Verifying(at), E::JournalWritten) => self.applied_recorded(at, now),
             (S::AwaitingConfirm(at), E::JournalWritten) => self.commit_recorded(at),
+            (S::RollingBack(at), E::JournalWritten) => self.undo_recorded(at),
 
             (S::Planning(at), E::JournalFailed { detail }) => self.open_failed(at, detail),
             (S::Applying(at), E::JournalFailed { detail }) => self.step_unrecorded(at, &detail),
             (S::Verifying(at), E::JournalFailed { detail }) => self.applied_unrecorded(at, &detail),
             (S::AwaitingConfirm(at), E::JournalFailed { detail }) => self.commit_unrecorded(at, &detail),
+            (S::RollingBack(at), E::JournalFailed { .. }) => self.undo_unrecorded(at),
 
-            (S::AwaitingConfirm(at), E::ConfirmAnswered { change, verdict }) => {
-                self.answered(at, &change, verdict, now)
+            (S::Planning(at), E::Probed { token, results }) => self.baseline(at, token, results, now),
+            (S::Probing(at), E::Probed { token, results }) => self.probed(at, token, results, now),
+
+            (S::AwaitingConfirm(at), E::ConfirmAnswered { change, generation, connected_at, verdict }) => {
+                self.answered(at, Answer { change, generation, connected_at, verdict }, now)
             }
             (S::AwaitingConfirm(at), E::ConfirmUnavailable { change, detail }) => {
                 self.unanswered(at, &change, detail, now)
@@ -206,7 +258,9 @@ impl ApplyMachine {
             (quiet @ (S::Idle | S::Planning(_)), E::Tick) => (quiet, Vec::new()),
             (S::Applying(at), E::Tick) => (S::Applying(at.on_tick(now)), Vec::new()),
             (S::Verifying(at), E::Tick) => self.tick_verifying(at, now),
+            (S::Probing(at), E::Tick) => self.tick_probing(at, now),
             (S::AwaitingConfirm(at), E::Tick) => self.tick_awaiting(at, now),
+            (S::Holding(at), E::Tick) => self.tick_holding(at, now),
             (S::RollingBack(at), E::Tick) => self.tick_rollback(at, now),
 
             (S::Planning(at), E::CancelRequested { change, reason }) => {
@@ -218,16 +272,35 @@ impl ApplyMachine {
             (S::Verifying(at), E::CancelRequested { change, reason }) => {
                 self.cancel_verifying(at, &change, reason)
             }
+            (S::Probing(at), E::CancelRequested { change, reason }) => {
+                self.cancel_probing(at, &change, reason)
+            }
             (S::AwaitingConfirm(at), E::CancelRequested { change, reason }) => {
                 self.cancel_awaiting(at, &change, reason)
             }
+            (S::Holding(at), E::CancelRequested { change, reason }) => {
+                self.cancel_holding(at, &change, reason)
+            }
+
+            (
+                open @ (S::Applying(_)
+                | S::Verifying(_)
+                | S::Probing(_)
+                | S::AwaitingConfirm(_)
+                | S::Holding(_)),
+                E::ExtendRequested { change, window },
+            ) => self.extended(open, &change, window, now),
+            (S::Holding(at), E::HoldReleased { change }) => self.hold_released(at, &change),
+            (S::Idle, E::UndoRequested { transaction, reason }) => self.undo(transaction, reason, now),
 
             (
                 any @ (S::Idle
                 | S::Planning(_)
                 | S::Applying(_)
                 | S::Verifying(_)
+                | S::Probing(_)
                 | S::AwaitingConfirm(_)
+                | S::Holding(_)
                 | S::RollingBack(_)),
                 E::Persisted(result),
             ) => self.persisted(any, &result),
@@ -242,38 +315,82 @@ impl ApplyMachine {
                 | E::JournalFailed { .. }
                 | E::ConfirmAnswered { .. }
                 | E::ConfirmUnavailable { .. }
-                | E::CancelRequested { .. }),
+                | E::Probed { .. }
+                | E::CancelRequested { .. }
+                | E::ExtendRequested { .. }
+                | E::HoldReleased { .. }),
             )
             | (
                 state @ S::Planning(_),
                 event @ (E::StepDone { .. }
                 | E::InverseDone { .. }
                 | E::ConfirmAnswered { .. }
-                | E::ConfirmUnavailable { .. }),
+                | E::ConfirmUnavailable { .. }
+                | E::ExtendRequested { .. }
+                | E::HoldReleased { .. }
+                | E::UndoRequested { .. }),
             )
             | (
                 state @ S::Applying(_),
-                event @ (E::InverseDone { .. } | E::ConfirmAnswered { .. } | E::ConfirmUnavailable { .. }),
+                event @ (E::InverseDone { .. }
+                | E::ConfirmAnswered { .. }
+                | E::ConfirmUnavailable { .. }
+                | E::Probed { .. }
+                | E::HoldReleased { .. }
+                | E::UndoRequested { .. }),
             )
             | (
                 state @ S::Verifying(_),
                 event @ (E::StepDone { .. }
                 | E::InverseDone { .. }
                 | E::ConfirmAnswered { .. }
-                | E::ConfirmUnavailable { .. }),
+                | E::ConfirmUnavailable { .. }
+                | E::Probed { .. }
+                | E::HoldReleased { .. }
+                | E::UndoRequested { .. }),
             )
             | (
-                state @ S::AwaitingConfirm(_),
-                event @ (E::Observed(_) | E::StepDone { .. } | E::InverseDone { .. }),
-            )
-            | (
-                state @ S::RollingBack(_),
-                event @ (E::StepDone { .. }
+                state @ S::Probing(_),
+                event @ (E::Observed(_)
+                | E::StepDone { .. }
+                | E::InverseDone { .. }
                 | E::JournalWritten
                 | E::JournalFailed { .. }
                 | E::ConfirmAnswered { .. }
                 | E::ConfirmUnavailable { .. }
-                | E::CancelRequested { .. }),
+                | E::HoldReleased { .. }
+                | E::UndoRequested { .. }),
+            )
+            | (
+                state @ S::AwaitingConfirm(_),
+                event @ (E::StepDone { .. }
+                | E::InverseDone { .. }
+                | E::Probed { .. }
+                | E::HoldReleased { .. }
+                | E::UndoRequested { .. }),
+            )
+            | (
+                state @ S::Holding(_),
+                event @ (E::Observed(_)
+                | E::StepDone { .. }
+                | E::InverseDone { .. }
+                | E::JournalWritten
+                | E::JournalFailed { .. }
+                | E::ConfirmAnswered { .. }
+                | E::ConfirmUnavailable { .. }
+                | E::Probed { .. }
+                | E::UndoRequested { .. }),
+            )
+            | (
+                state @ S::RollingBack(_),
+                event @ (E::StepDone { .. }
+                | E::ConfirmAnswered { .. }
+                | E::ConfirmUnavailable { .. }
+                | E::Probed { .. }
+                | E::CancelRequested { .. }
+                | E::ExtendRequested { .. }
+                | E::HoldReleased { .. }
+                | E::UndoRequested { .. }),
             ) => reject(state, event.kind()),
         }
     }

@@ -1,10 +1,11 @@
 //! What the journal says, and what it means when it is read again. Must not write anything.
 //!
-//! Framing, checksums and files are the agent's; this is the payload, and the fold over it.
+//! Framing, checksums and files are `journal`'s; this is the payload, and the fold over it.
 
 use super::{Mark, Open, StepResult};
 use model::{
-    ApplyOutcome, BootId, DesiredNetwork, Generation, Millis, Now, ObservedNetwork, Order, Plan, Uptime, Wall,
+    ApplyOutcome, BootId, DesiredNetwork, Difference, Generation, LocalAction, Millis, Now, ObservedNetwork,
+    Order, Plan, Probe, Uptime, Wall,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,9 @@ impl Deadline {
     }
 }
 
+/// Actions at the console that are kept for the coordinator.
+pub const LOCAL_ACTIONS_MAX: usize = 64;
+
 /// All that is needed to go back, durable before the first step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,6 +67,9 @@ pub struct Transaction {
     pub deadline: Deadline,
     /// How the order before it ended, in case its own record was lost to a full disk.
     pub previous: Option<Held>,
+    /// Probes that passed before the first step: they must pass again.
+    #[serde(default)]
+    pub probes: Vec<Probe>,
 }
 
 /// The last state of this host that was confirmed.
@@ -87,6 +94,9 @@ pub struct Closing {
     pub committed: Option<Committed>,
     /// Whether the host's configuration is still to be saved.
     pub persist_due: bool,
+    /// Whether the last committed change was undone: the one before it is confirmed again.
+    #[serde(default)]
+    pub undone: bool,
 }
 
 /// One entry of the journal.
@@ -112,10 +122,34 @@ pub enum Record {
         /// The deadline from now on.
         deadline: Deadline,
     },
+    /// A person gave the change another deadline.
+    Extended {
+        /// The deadline from now on.
+        deadline: Deadline,
+    },
+    /// Somebody else changed the host inside the window.
+    Held {
+        /// What: as it should be (`desired`) and as it is (`observed`).
+        foreign: Vec<Difference>,
+    },
     /// The way back begins.
     RollbackStarted {
         /// Why.
         reason: String,
+    },
+    /// A committed change is being undone.
+    Undoing {
+        /// The transaction of that change.
+        transaction: Box<Transaction>,
+        /// Who and why.
+        reason: String,
+    },
+    /// A person did something at the console.
+    Local(LocalAction),
+    /// The coordinator has stored the actions at the console up to this one.
+    LocalAcknowledged {
+        /// Sequence number of the action.
+        sequence: u64,
     },
     /// The order ended.
     Closed(Box<Closing>),
@@ -141,18 +175,44 @@ pub struct Memory {
     pub held: Option<Held>,
     /// The last confirmed state.
     pub committed: Option<Committed>,
+    /// The confirmed state before that one; an undo goes back to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Box<Committed>>,
     /// Whether the host's configuration is still to be saved.
     #[serde(default)]
     pub persist_due: bool,
+    /// Actions at the console that the coordinator does not know yet, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub local: Vec<LocalAction>,
+    /// Sequence number of the last action at the console; 0 for none.
+    #[serde(default)]
+    pub local_sequence: u64,
 }
 
 impl Memory {
+    /// Takes an action at the console in; the oldest is forgotten when there are too many.
+    pub fn note_local(&mut self, action: LocalAction) {
+        self.local_sequence = self.local_sequence.max(action.sequence);
+        self.local.push(action);
+        let surplus = self.local.len().saturating_sub(LOCAL_ACTIONS_MAX);
+        self.local.drain(..surplus);
+    }
+
+    /// The coordinator knows the actions up to this one.
+    pub fn local_acknowledged(&mut self, sequence: u64) {
+        self.local.retain(|action| action.sequence > sequence);
+    }
+
     /// Takes the end of an order in.
     pub fn close(&mut self, closing: Closing) {
-        let Closing { content, outcome, committed, persist_due } = closing;
+        let Closing { content, outcome, committed, persist_due, undone } = closing;
         self.held = Some(Held { content, outcome });
         if let Some(committed) = committed {
-            self.committed = Some(committed);
+            self.before = self.committed.replace(committed).map(Box::new);
+            self.persist_due = persist_due;
+        }
+        if undone {
+            self.committed = self.before.take().map(|before| *before);
             self.persist_due = persist_due;
         }
     }
@@ -212,6 +272,14 @@ impl Replay {
             Record::StepStarted { index } => *self.mark("step_started", index)? = Mark::Started,
             Record::StepEnded { index, result } => *self.mark("step_ended", index)? = Mark::after(&result),
             Record::Applied { deadline } => self.opened("applied")?.deadline = deadline,
+            Record::Extended { deadline } => self.opened("extended")?.extend(deadline),
+            // What it says is for people: a restart rolls back whatever was held.
+            Record::Held { .. } => _ = self.opened("held")?,
+            Record::Undoing { transaction, reason } => {
+                self.open = Some(Open::undoing(*transaction, reason));
+            }
+            Record::Local(action) => self.memory.note_local(action),
+            Record::LocalAcknowledged { sequence } => self.memory.local_acknowledged(sequence),
             Record::RollbackStarted { reason } => self.opened("rollback_started")?.abort = Some(reason),
             Record::Closed(closing) => {
                 self.open = None;

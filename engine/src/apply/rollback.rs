@@ -4,8 +4,11 @@
 
 use super::event::Seen;
 use super::standing::standing;
-use super::state::{Again, FailedInverse, RollingBack, RollingStage, after};
-use super::{ApplyMachine, Closing, Effect, EventKind, Mark, Open, Record, State, StepResult, Turn, reject};
+use super::state::{Again, RollingBack, RollingStage, after};
+use super::{
+    ApplyMachine, Closing, Effect, EventKind, JournalHealth, Mark, Open, Record, State, StepResult,
+    Transaction, Turn, reject,
+};
 use crate::verify::compare_images;
 use model::{Component, Difference, DifferenceKind, Millis, Now, ObservedNetwork, Operation, OutcomeKind};
 
@@ -64,23 +67,54 @@ impl ApplyMachine {
         (State::RollingBack(at), vec![Effect::Observe { token }])
     }
 
+    /// The intent to undo a committed change is durable.
+    pub(super) fn undo_recorded(&mut self, at: RollingBack) -> Turn {
+        if at.stage != RollingStage::Recording {
+            return reject(State::RollingBack(at), EventKind::JournalWritten);
+        }
+        let queue = way_back(&at.open);
+        self.invert(at, queue)
+    }
+
+    /// The intent to undo a committed change could not be written: the change stays.
+    pub(super) fn undo_unrecorded(&mut self, at: RollingBack) -> Turn {
+        if at.stage != RollingStage::Recording {
+            return reject(State::RollingBack(at), EventKind::JournalFailed);
+        }
+        reject(State::Idle, EventKind::UndoRequested)
+    }
+
+    /// A person at the console wants the last committed change undone.
+    pub(super) fn undo(&mut self, transaction: Box<Transaction>, reason: String, now: Now) -> Turn {
+        let last = self.memory.held.as_ref();
+        let is_last = last.is_some_and(|held| {
+            held.content == transaction.content && held.outcome.kind == OutcomeKind::Committed
+        });
+        if !is_last || self.journal != JournalHealth::Sound {
+            return reject(State::Idle, EventKind::UndoRequested);
+        }
+        let transaction = Box::new(Transaction { boot: self.boot.clone(), opened: now, ..*transaction });
+        let open = Box::new(Open::undoing((*transaction).clone(), reason.clone()));
+        let at = begin(open, reason.clone(), RollingStage::Recording);
+        (State::RollingBack(at), vec![Effect::Journal(Record::Undoing { transaction, reason })])
+    }
+
     /// An inverse ended. A failure is remembered; whether it matters is told by reading back.
     pub(super) fn inverse_done(&mut self, mut at: RollingBack, done: u32, result: StepResult) -> Turn {
-        let (operation, next) = match &mut at.stage {
+        let next = match &mut at.stage {
             RollingStage::Inverting { queue, position } if *position == done => {
                 *position = position.saturating_add(1);
-                let get =
-                    |index: u32| usize::try_from(index).ok().and_then(|index| queue.get(index).cloned());
-                (get(done), get(*position))
+                usize::try_from(*position).ok().and_then(|index| queue.get(index).cloned())
             }
             RollingStage::Inverting { .. }
+            | RollingStage::Recording
             | RollingStage::Reading { .. }
             | RollingStage::Proving { .. }
             | RollingStage::Waiting { .. } => return reject(State::RollingBack(at), EventKind::InverseDone),
         };
         at.open.calls = at.open.calls.saturating_add(1);
-        if let (StepResult::Failed { detail }, Some(operation)) = (result, operation) {
-            at.failures.push(FailedInverse { operation, detail });
+        if let StepResult::Failed { detail } = result {
+            at.failures.push(detail);
         }
         match next {
             None => self.prove(at),
@@ -96,7 +130,8 @@ impl ApplyMachine {
         let proving = match at.stage {
             RollingStage::Reading { token } if token == seen.token => false,
             RollingStage::Proving { token } if token == seen.token => true,
-            RollingStage::Reading { .. }
+            RollingStage::Recording
+            | RollingStage::Reading { .. }
             | RollingStage::Proving { .. }
             | RollingStage::Inverting { .. }
             | RollingStage::Waiting { .. } => return reject(State::RollingBack(at), EventKind::Observed),
@@ -152,21 +187,25 @@ impl ApplyMachine {
         let kind = if at.failures.is_empty() && again != Again::Read {
             OutcomeKind::RolledBackUnverified { reason: at.reason.clone(), differences }
         } else {
-            let failed = at.failures.iter().map(|failed| failed.detail.clone());
-            let left: Vec<String> = failed.chain(differences.iter().map(ToString::to_string)).collect();
+            let left: Vec<String> =
+                at.failures.iter().cloned().chain(differences.iter().map(ToString::to_string)).collect();
             OutcomeKind::FailedMixed { reason: format!("{}; not undone: {}", at.reason, left.join("; ")) }
         };
         self.end_rollback(at, kind)
     }
 
     fn end_rollback(&mut self, at: RollingBack, kind: OutcomeKind) -> Turn {
+        // Half undone is not undone: the committed state stays what it was, and the rest shows as drift.
+        let undone = at.open.undo && !matches!(kind, OutcomeKind::FailedMixed { .. });
         let closing = Closing {
             content: at.open.transaction.content.clone(),
             outcome: at.open.outcome(kind),
             committed: None,
-            persist_due: false,
+            persist_due: undone,
+            undone,
         };
         let mut effects = vec![Effect::Note(Record::Closed(Box::new(closing.clone())))];
+        effects.extend(undone.then_some(Effect::Persist));
         effects.extend(self.close(closing));
         (State::Idle, effects)
     }
@@ -175,6 +214,7 @@ impl ApplyMachine {
         let again = match at.stage {
             RollingStage::Waiting { until, again } if now.uptime >= until => again,
             RollingStage::Waiting { .. }
+            | RollingStage::Recording
             | RollingStage::Reading { .. }
             | RollingStage::Inverting { .. }
             | RollingStage::Proving { .. } => return (State::RollingBack(at), Vec::new()),

@@ -1,7 +1,8 @@
 //! The states of the apply machine with their data. Must not decide; the files beside it do.
 
 use super::{ContentHash, Deadline, StepResult, Transaction};
-use model::{ApplyOutcome, ApplyPhase, Millis, Now, Operation, Order, OutcomeKind, Step, Uptime};
+use model::{ApplyOutcome, ApplyPhase, Difference, Millis, Now, Operation, Order, OutcomeKind, Step, Uptime};
+use std::collections::BTreeSet;
 
 /// How far one step is, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,8 +39,16 @@ pub struct Open {
     pub calls: u32,
     /// Why it must be rolled back, once that is clear.
     pub abort: Option<String>,
-    /// The deadline; shortened once all steps are done.
+    /// The deadline; shortened once all steps are done, unless a person has set it.
     pub deadline: Deadline,
+    /// Whether a person has set the deadline.
+    pub extended: bool,
+    /// When the last call that may have changed the host ended; a proof must be newer.
+    pub touched: Uptime,
+    /// Foreign changes that a person has accepted: object and field.
+    pub accepted: BTreeSet<(String, String)>,
+    /// Whether it is a committed change that is being undone.
+    pub undo: bool,
 }
 
 impl Open {
@@ -48,7 +57,28 @@ impl Open {
     pub fn new(transaction: Transaction) -> Self {
         let marks = vec![Mark::Untouched; transaction.plan.steps.len()];
         let deadline = transaction.deadline;
-        Self { transaction, marks, calls: 0, abort: None, deadline }
+        let touched = transaction.opened.uptime;
+        Self {
+            transaction,
+            marks,
+            calls: 0,
+            abort: None,
+            deadline,
+            extended: false,
+            touched,
+            accepted: BTreeSet::new(),
+            undo: false,
+        }
+    }
+
+    /// A committed change that is to be undone: every step was done.
+    #[must_use]
+    pub fn undoing(transaction: Transaction, reason: String) -> Self {
+        let mut open = Self::new(transaction);
+        open.marks.fill(Mark::Done);
+        open.abort = Some(reason);
+        open.undo = true;
+        open
     }
 
     /// The order.
@@ -96,6 +126,12 @@ impl Open {
         }
     }
 
+    /// A person sets the deadline anew.
+    pub(super) fn extend(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+        self.extended = true;
+    }
+
     pub(super) fn outcome(&self, kind: OutcomeKind) -> ApplyOutcome {
         ApplyOutcome {
             change: self.order().change.clone(),
@@ -114,6 +150,13 @@ pub enum PlanningStage {
     Reading {
         /// Its token.
         token: u32,
+    },
+    /// What the network answers before the change.
+    Baseline {
+        /// Token of the probes.
+        token: u32,
+        /// The change.
+        open: Box<Open>,
     },
     /// The record that opens the change.
     Opening(Box<Open>),
@@ -183,13 +226,46 @@ pub struct Verifying {
     pub open: Box<Open>,
     /// Which try, from 1.
     pub attempt: u32,
+    /// Uplinks that lost their link, in words; empty when there is none.
+    pub lacking: String,
     /// What it waits for.
     pub stage: VerifyingStage,
+}
+
+/// What `Probing` waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbingStage {
+    /// The verdicts.
+    Asking {
+        /// Their token.
+        token: u32,
+    },
+    /// The next try.
+    Waiting {
+        /// When.
+        until: Uptime,
+    },
+}
+
+/// Data of `Probing`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probing {
+    /// The change.
+    pub open: Box<Open>,
+    /// What the last round lacked, in words.
+    pub lacking: String,
+    /// What it waits for.
+    pub stage: ProbingStage,
 }
 
 /// What `AwaitingConfirm` waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AwaitingStage {
+    /// The observation before the next try: is it still the host that was verified?
+    Looking {
+        /// Its token.
+        token: u32,
+    },
     /// The verdict.
     Asking,
     /// The next try.
@@ -212,6 +288,15 @@ pub struct Awaiting {
     pub stage: AwaitingStage,
 }
 
+/// Data of `Holding`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// The change.
+    pub open: Box<Open>,
+    /// What somebody else changed: as it should be (`desired`) and as it is (`observed`).
+    pub foreign: Vec<Difference>,
+}
+
 /// What `RollingBack` does when its waiting is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
@@ -226,6 +311,8 @@ pub enum Again {
 /// What `RollingBack` waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RollingStage {
+    /// The record that says that a committed change is being undone.
+    Recording,
     /// The observation that tells what was done at all.
     Reading {
         /// Its token.
@@ -252,15 +339,6 @@ pub enum RollingStage {
     },
 }
 
-/// An inverse that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailedInverse {
-    /// The call.
-    pub operation: Operation,
-    /// What happened.
-    pub detail: String,
-}
-
 /// Data of `RollingBack`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollingBack {
@@ -270,8 +348,8 @@ pub struct RollingBack {
     pub reason: String,
     /// Which try, from 1.
     pub attempt: u32,
-    /// Inverses of this attempt that failed; only they are tried again.
-    pub failures: Vec<FailedInverse>,
+    /// What the inverses of this attempt that failed said.
+    pub failures: Vec<String>,
     /// What it waits for.
     pub stage: RollingStage,
 }
@@ -288,8 +366,12 @@ pub enum State {
     Applying(Applying),
     /// Reading back and comparing.
     Verifying(Verifying),
+    /// Asking the network around the host.
+    Probing(Probing),
     /// Applied; waiting for the coordinator over a new connection.
     AwaitingConfirm(Awaiting),
+    /// Somebody else changed the host; waiting for a person or the deadline.
+    Holding(Holding),
     /// Running inverses.
     RollingBack(RollingBack),
 }
@@ -303,7 +385,9 @@ impl State {
             Self::Planning(_) => ApplyPhase::Planning,
             Self::Applying(_) => ApplyPhase::Applying,
             Self::Verifying(_) => ApplyPhase::Verifying,
+            Self::Probing(_) => ApplyPhase::Probing,
             Self::AwaitingConfirm(_) => ApplyPhase::AwaitingConfirm,
+            Self::Holding(_) => ApplyPhase::Holding,
             Self::RollingBack(_) => ApplyPhase::RollingBack,
         }
     }
@@ -316,7 +400,9 @@ impl State {
             Self::Idle
             | Self::Applying(_)
             | Self::Verifying(_)
+            | Self::Probing(_)
             | Self::AwaitingConfirm(_)
+            | Self::Holding(_)
             | Self::RollingBack(_) => self.open().map(Open::order),
         }
     }
@@ -328,8 +414,26 @@ impl State {
             Self::Idle | Self::Planning(_) => None,
             Self::Applying(at) => Some(&at.open),
             Self::Verifying(at) => Some(&at.open),
+            Self::Probing(at) => Some(&at.open),
             Self::AwaitingConfirm(at) => Some(&at.open),
+            Self::Holding(at) => Some(&at.open),
             Self::RollingBack(at) => Some(&at.open),
+        }
+    }
+
+    pub(super) fn open_mut(&mut self) -> Option<&mut Open> {
+        match self {
+            Self::Idle | Self::Planning(_) | Self::RollingBack(_) => None,
+            Self::Applying(at) => Some(&mut at.open),
+            Self::Verifying(at) => Some(&mut at.open),
+            Self::Probing(at) => Some(&mut at.open),
+            Self::AwaitingConfirm(at) => match at.stage {
+                AwaitingStage::Committing(_) => None,
+                AwaitingStage::Looking { .. } | AwaitingStage::Asking | AwaitingStage::Waiting { .. } => {
+                    Some(&mut at.open)
+                }
+            },
+            Self::Holding(at) => Some(&mut at.open),
         }
     }
 
@@ -342,14 +446,20 @@ impl State {
                 VerifyingStage::Reading { .. } => Some(at.open.deadline.uptime),
                 VerifyingStage::Recording => None,
             },
+            Self::Probing(at) => match at.stage {
+                ProbingStage::Waiting { until } => Some(until.min(at.open.deadline.uptime)),
+                ProbingStage::Asking { .. } => Some(at.open.deadline.uptime),
+            },
+            Self::Holding(at) => Some(at.open.deadline.uptime),
             Self::AwaitingConfirm(at) => match at.stage {
                 AwaitingStage::Waiting { until } => Some(until.min(at.open.deadline.uptime)),
-                AwaitingStage::Asking => Some(at.open.deadline.uptime),
+                AwaitingStage::Asking | AwaitingStage::Looking { .. } => Some(at.open.deadline.uptime),
                 AwaitingStage::Committing(_) => None,
             },
             Self::RollingBack(at) => match at.stage {
                 RollingStage::Waiting { until, .. } => Some(until),
-                RollingStage::Reading { .. }
+                RollingStage::Recording
+                | RollingStage::Reading { .. }
                 | RollingStage::Inverting { .. }
                 | RollingStage::Proving { .. } => None,
             },

@@ -21,6 +21,9 @@ impl ApplyMachine {
     /// Begins a step, or the verification after the last one, or the way back.
     pub(super) fn start_step(&mut self, mut open: Box<Open>, index: u32, now: Now) -> Turn {
         open.abort_when_late(now);
+        if let Some(reason) = &self.guards.frozen {
+            open.abort(format!("the host was frozen at its console: {reason}"));
+        }
         if open.abort.is_some() {
             return self.roll_back(open);
         }
@@ -67,6 +70,7 @@ impl ApplyMachine {
             return reject(State::Applying(at), EventKind::StepDone);
         }
         at.open.calls = at.open.calls.saturating_add(1);
+        at.open.touched = now.uptime;
         at.open.set_mark(index, Mark::after(&result));
         let note = Effect::Note(Record::StepEnded { index, result: result.clone() });
         let (state, mut effects) = match result {

@@ -4,14 +4,15 @@ mod random;
 mod recovery;
 mod scenarios;
 mod table;
+mod truth;
 
 use super::*;
 use crate::plan::plan;
 use crate::project::{ProjectError, project};
 use model::{
     ChangeId, DesiredNetwork, DesiredPortGroup, Disruption, HostFacts, Known, Millis, ObservedNetwork,
-    ObservedPortGroup, ObservedVswitch, Operation, Order, PortGroupName, Presence, ProbePlan, Uptime, Vlan,
-    VlanId, VswitchName, Wall,
+    ObservedPortGroup, ObservedVswitch, Operation, Order, PortGroupName, Presence, ProbePlan, ProbeResult,
+    ProbeVerdict, Uptime, Vlan, VlanId, VswitchName, Wall,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -120,6 +121,10 @@ pub(super) struct World {
     pub unreadable: u32,
     pub journal_fails: bool,
     pub confirm: Option<ConfirmVerdict>,
+    /// How old the connection is that the confirmation comes over, in milliseconds.
+    pub connection_age: u64,
+    /// Probes that fail after the change.
+    pub silent: u32,
     pub steps_run: Vec<Operation>,
 }
 
@@ -138,6 +143,8 @@ impl World {
             unreadable: 0,
             journal_fails: false,
             confirm: Some(ConfirmVerdict::Confirmed),
+            connection_age: 0,
+            silent: 0,
             steps_run: Vec::new(),
         }
     }
@@ -202,9 +209,24 @@ impl World {
                 let result = self.call(&operation);
                 self.send(Event::InverseDone { position, result });
             }
-            Effect::TryConfirm { change, .. } => {
+            Effect::Probe { token, probes } => {
+                let changed = self.machine.phase() == ApplyPhase::Probing;
+                let silent = changed && self.silent > 0;
+                self.silent = self.silent.saturating_sub(u32::from(changed));
+                let results = probes.into_iter().map(|probe| {
+                    let verdict = if silent {
+                        ProbeVerdict::Unknown { detail: "no answer".to_owned() }
+                    } else {
+                        ProbeVerdict::Pass
+                    };
+                    ProbeResult { probe, verdict }
+                });
+                self.send(Event::Probed { token, results: results.collect() });
+            }
+            Effect::TryConfirm { change, generation, .. } => {
+                let connected_at = Uptime(self.now.saturating_sub(self.connection_age));
                 let event = match self.confirm.clone() {
-                    Some(verdict) => Event::ConfirmAnswered { change, verdict },
+                    Some(verdict) => Event::ConfirmAnswered { change, generation, connected_at, verdict },
                     None => Event::ConfirmUnavailable { change, detail: "no route".to_owned() },
                 };
                 self.send(event);
@@ -273,4 +295,26 @@ impl World {
         let groups = self.host.port_groups.read().unwrap();
         groups.iter().map(|(name, group)| (name.to_string(), group.vlan.read().unwrap().number())).collect()
     }
+}
+
+/// A host whose management adapter has a gateway that can be asked.
+pub(super) fn host_with_gateway() -> ObservedNetwork {
+    let mut host = empty_host();
+    let read = |value: serde_json::Value| serde_json::json!({ "read": value });
+    let vmk = serde_json::json!({
+        "attachment": {"port_group": "mgmt"}, "netstack": "defaultTcpipStack", "enabled": true,
+        "mac": {"unreadable": {"reason": "not asked"}}, "mtu": read(1500.into()),
+        "ipv4": read(serde_json::json!({"static": {"address": "10.0.0.2/24", "gateway": "10.0.0.1"}})),
+        "ipv6": read(serde_json::json!({"dhcp": false, "router_advertisements": false})), "services": read(serde_json::json!([]))
+    });
+    let name = model::VmkName::new("vmk0").unwrap();
+    host.vmkernels = Known::Read(BTreeMap::from([(name.clone(), serde_json::from_value(vmk).unwrap())]));
+    host.management_vmk = Known::Read(Some(name));
+    host
+}
+
+/// Somebody else adds a port group.
+pub(super) fn somebody_adds(world: &mut World, text: &str) {
+    let vswitch = VswitchName::new("vSwitch0").unwrap();
+    project(&mut world.host, &Operation::PortGroupAdd { port_group: name(text), vswitch }).unwrap();
 }

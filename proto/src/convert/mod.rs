@@ -20,12 +20,14 @@ use error::bounded;
 use model::ApplyPhase;
 
 /// Phases by their wire text; the same words as in JSON.
-const PHASES: [(ApplyPhase, &str); 6] = [
+const PHASES: [(ApplyPhase, &str); 8] = [
     (ApplyPhase::Idle, "idle"),
     (ApplyPhase::Planning, "planning"),
     (ApplyPhase::Applying, "applying"),
     (ApplyPhase::Verifying, "verifying"),
+    (ApplyPhase::Probing, "probing"),
     (ApplyPhase::AwaitingConfirm, "awaiting_confirm"),
+    (ApplyPhase::Holding, "holding"),
     (ApplyPhase::RollingBack, "rolling_back"),
 ];
 
@@ -37,7 +39,9 @@ pub fn phase_to_text(phase: ApplyPhase) -> &'static str {
         ApplyPhase::Planning => "planning",
         ApplyPhase::Applying => "applying",
         ApplyPhase::Verifying => "verifying",
+        ApplyPhase::Probing => "probing",
         ApplyPhase::AwaitingConfirm => "awaiting_confirm",
+        ApplyPhase::Holding => "holding",
         ApplyPhase::RollingBack => "rolling_back",
     }
 }

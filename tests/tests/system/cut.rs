@@ -12,7 +12,7 @@ fn a_host_that_cut_itself_off_comes_back_by_itself() {
         let canary = names[0].as_str();
         let (before, others) = (image(lab, canary)?, footprint(lab, &names[1..])?);
         let allow: &[(&[&str], &str)] =
-            &[(&["risk", "allow"], "management_path"), (&["rollout", "confirm_timeout_secs"], "6")];
+            &[(&["risk", "allow"], "management_path"), (&["rollout", "confirm_timeout_secs"], "30")];
         let change = merge(lab, &Story::cut_management(1), allow)?;
         let reach = || {
             let host = host(lab, canary).load()?;

@@ -14,6 +14,10 @@ enum Chance {
     Coordinator(u8),
     Stray(u8),
     Cancel(u64),
+    Extend(u64),
+    Undo,
+    OldConnection(u64),
+    Silent(u8),
     Crash { reboot: bool },
 }
 
@@ -28,6 +32,10 @@ fn chance() -> impl Strategy<Value = Chance> {
         1 => (0u8..3).prop_map(Chance::Coordinator),
         2 => (0u8..6).prop_map(Chance::Stray),
         1 => (1u64..5).prop_map(Chance::Cancel),
+        1 => (1u64..5).prop_map(Chance::Extend),
+        1 => Just(Chance::Undo),
+        1 => (0u64..40).prop_map(Chance::OldConnection),
+        1 => (1u8..4).prop_map(Chance::Silent),
         1 => any::<bool>().prop_map(|reboot| Chance::Crash { reboot }),
     ]
 }
@@ -58,10 +66,19 @@ impl Law {
                 assert!(self.verified && self.confirmed, "commits without proof");
             }
             Effect::RunStep { .. } => {
-                let last = self.world.journal.iter().rev().find(|r| !matches!(r, Record::Persisted));
+                let last = self
+                    .world
+                    .journal
+                    .iter()
+                    .rev()
+                    .find(|r| !matches!(r, Record::Persisted | Record::Extended { .. }));
                 assert!(matches!(last, Some(Record::StepStarted { .. })), "runs what is not recorded");
             }
-            Effect::Persist => assert!(self.world.machine.memory().committed.is_some(), "saves unconfirmed"),
+            Effect::Persist => {
+                let memory = self.world.machine.memory();
+                let undone = self.world.journal.iter().any(|r| matches!(r, Record::Undoing { .. }));
+                assert!(memory.committed.is_some() || undone, "saves unconfirmed");
+            }
             _ => {}
         }
         self.world.perform()
@@ -105,6 +122,21 @@ impl Law {
                 let change = ChangeId::new(format!("change-{generation}")).unwrap();
                 world.send(Event::CancelRequested { change, reason: "chance".to_owned() });
             }
+            Chance::Extend(generation) => {
+                let change = ChangeId::new(format!("change-{generation}")).unwrap();
+                world.send(Event::ExtendRequested { change, window: Millis::from_secs(120) });
+            }
+            Chance::Undo => {
+                let opened = world.journal.iter().rev().find_map(|record| match record {
+                    Record::Opened(transaction) => Some(transaction.clone()),
+                    _ => None,
+                });
+                if let Some(transaction) = opened {
+                    world.send(Event::UndoRequested { transaction, reason: "console".to_owned() });
+                }
+            }
+            Chance::OldConnection(age) => world.connection_age = age,
+            Chance::Silent(times) => world.silent = u32::from(times),
             Chance::Crash { reboot } => {
                 self.boots += u32::from(reboot);
                 let boot_id = format!("b{}", self.boots);
@@ -122,6 +154,8 @@ fn stray(which: u8) -> Event {
         3 => Event::ConfirmUnavailable { change: ChangeId::new("stray").unwrap(), detail: String::new() },
         4 => Event::ConfirmAnswered {
             change: ChangeId::new("stray").unwrap(),
+            generation: Generation(1),
+            connected_at: Uptime(u64::MAX),
             verdict: ConfirmVerdict::Confirmed,
         },
         _ => Event::Tick,
@@ -134,7 +168,7 @@ fn closings(journal: &[Record]) -> Vec<u32> {
     let mut open = false;
     for record in journal {
         match record {
-            Record::Opened(_) => {
+            Record::Opened(_) | Record::Undoing { .. } => {
                 counts.push(0);
                 open = true;
             }
@@ -164,6 +198,8 @@ proptest! {
         law.world.journal_fails = false;
         law.world.step_faults.clear();
         law.world.unreadable = 0;
+        law.world.connection_age = 0;
+        law.world.silent = 0;
         for _ in 0..20_000 {
             if law.perform() {
                 continue;
@@ -202,7 +238,7 @@ proptest! {
     #[test]
     fn without_a_word_from_the_coordinator_the_deadline_always_leads_back(
         faults in proptest::collection::vec((any::<bool>(), any::<bool>()), 0..4),
-        timeout in 5u64..600,
+        timeout in 30u64..600,
     ) {
         let mut world = World::new();
         world.confirm = None;

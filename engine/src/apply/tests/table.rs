@@ -14,12 +14,24 @@ fn in_phase(phase: ApplyPhase) -> ApplyMachine {
     if phase == ApplyPhase::Idle {
         return world.machine;
     }
+    if phase == ApplyPhase::Probing {
+        world.host = host_with_gateway();
+        world.silent = 1;
+    }
     world.send(Event::OrderReceived(order(&world.host, 1, &[("web", 120)])));
+    if phase == ApplyPhase::Holding {
+        world.until(ApplyPhase::Verifying);
+        somebody_adds(&mut world, "foreign");
+    }
     if phase == ApplyPhase::RollingBack {
         world.confirm = Some(ConfirmVerdict::Withdrawn { reason: "test".to_owned() });
     }
     world.until(phase);
     world.machine
+}
+
+fn answer(change: ChangeId, verdict: ConfirmVerdict) -> Event {
+    Event::ConfirmAnswered { change, generation: Generation(1), connected_at: Uptime(100), verdict }
 }
 
 fn event(kind: EventKind) -> Event {
@@ -31,7 +43,17 @@ fn event(kind: EventKind) -> Event {
         K::InverseDone => Event::InverseDone { position: u32::MAX, result: StepResult::Done },
         K::JournalWritten => Event::JournalWritten,
         K::JournalFailed => Event::JournalFailed { detail: "test".to_owned() },
-        K::ConfirmAnswered => Event::ConfirmAnswered { change, verdict: ConfirmVerdict::Confirmed },
+        K::ConfirmAnswered => answer(change, ConfirmVerdict::Confirmed),
+        K::Probed => Event::Probed { token: u32::MAX, results: Vec::new() },
+        K::ExtendRequested => Event::ExtendRequested { change, window: Millis::from_secs(120) },
+        K::HoldReleased => Event::HoldReleased { change },
+        K::UndoRequested => {
+            let mut world = World::new();
+            world.send(Event::OrderReceived(order(&world.host, 9, &[("web", 120)])));
+            world.until(ApplyPhase::AwaitingConfirm);
+            let transaction = world.machine.state().open().unwrap().transaction.clone();
+            Event::UndoRequested { transaction: Box::new(transaction), reason: "test".to_owned() }
+        }
         K::ConfirmUnavailable => Event::ConfirmUnavailable { change, detail: "test".to_owned() },
         K::Tick => Event::Tick,
         K::CancelRequested => Event::CancelRequested { change, reason: "test".to_owned() },
@@ -39,7 +61,7 @@ fn event(kind: EventKind) -> Event {
     }
 }
 
-const KINDS: [EventKind; 11] = [
+const KINDS: [EventKind; 15] = [
     K::OrderReceived,
     K::Observed,
     K::StepDone,
@@ -50,6 +72,10 @@ const KINDS: [EventKind; 11] = [
     K::ConfirmUnavailable,
     K::Tick,
     K::CancelRequested,
+    K::ExtendRequested,
+    K::HoldReleased,
+    K::UndoRequested,
+    K::Probed,
     K::Persisted,
 ];
 
@@ -58,7 +84,11 @@ fn accepted(phase: ApplyPhase, kind: EventKind) -> bool {
     use ApplyPhase as P;
     match (phase, kind) {
         (_, K::OrderReceived | K::Tick | K::Persisted) => true,
-        (P::Planning | P::Applying | P::Verifying | P::AwaitingConfirm, K::CancelRequested) => true,
+        (P::Idle | P::RollingBack, K::CancelRequested) => false,
+        (_, K::CancelRequested) => true,
+        (P::Idle | P::Planning | P::RollingBack, K::ExtendRequested) => false,
+        (_, K::ExtendRequested) => true,
+        (P::Holding, K::HoldReleased) => true,
         // `Applying` stops at the record before the first step.
         (P::Applying, K::JournalWritten | K::JournalFailed) => true,
         (P::AwaitingConfirm, K::ConfirmAnswered | K::ConfirmUnavailable) => true,
@@ -69,7 +99,16 @@ fn accepted(phase: ApplyPhase, kind: EventKind) -> bool {
 #[test]
 fn every_pair_is_either_taken_or_rejected_without_a_trace() {
     use ApplyPhase as P;
-    let phases = [P::Idle, P::Planning, P::Applying, P::Verifying, P::AwaitingConfirm, P::RollingBack];
+    let phases = [
+        P::Idle,
+        P::Planning,
+        P::Applying,
+        P::Verifying,
+        P::Probing,
+        P::AwaitingConfirm,
+        P::Holding,
+        P::RollingBack,
+    ];
     let mut pairs = 0;
     for phase in phases {
         let machine = in_phase(phase);
@@ -87,7 +126,7 @@ fn every_pair_is_either_taken_or_rejected_without_a_trace() {
             }
         }
     }
-    assert_eq!(pairs, 66);
+    assert_eq!(pairs, 120);
 }
 
 #[test]
@@ -95,7 +134,7 @@ fn an_answer_for_another_change_is_rejected() {
     let mut machine = in_phase(ApplyPhase::AwaitingConfirm);
     let change = ChangeId::new("other").unwrap();
     for event in [
-        Event::ConfirmAnswered { change: change.clone(), verdict: ConfirmVerdict::Confirmed },
+        answer(change.clone(), ConfirmVerdict::Confirmed),
         Event::ConfirmUnavailable { change: change.clone(), detail: String::new() },
         Event::CancelRequested { change, reason: String::new() },
     ] {

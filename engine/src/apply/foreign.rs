@@ -1,0 +1,54 @@
+//! Changes that somebody else made inside the window. Must not judge our own steps; `verify` does.
+//!
+//! An object that no step touches must read as it did before the first step. What a step touches is told by
+//! projecting the steps on the picture before them: an object that comes out different is ours, and so are the routes
+//! of a netstack whose adapters are.
+
+use super::Open;
+use crate::project::project;
+use crate::verify::compare_images;
+use model::{Component, Difference, DifferenceKind, ObservedNetwork, VmkName};
+use std::collections::BTreeSet;
+
+/// What somebody else changed and nobody has accepted: as it was (`desired`) and as it is (`observed`).
+pub(super) fn foreign(open: &Open, observed: &ObservedNetwork) -> Vec<Difference> {
+    let before = &open.transaction.pre_image;
+    let mut differences = compare_images(before, observed);
+    differences.retain(|found| found.kind != DifferenceKind::Unreadable);
+    if differences.is_empty() {
+        return differences;
+    }
+    let ours = touched(open);
+    differences.retain(|found| {
+        let object = (found.component, found.object.clone());
+        let key = (found.object.clone(), found.field.clone());
+        !ours.contains(&object) && !open.accepted.contains(&key)
+    });
+    differences
+}
+
+/// The objects that our steps change.
+fn touched(open: &Open) -> BTreeSet<(Component, String)> {
+    let before = &open.transaction.pre_image;
+    let mut after = before.clone();
+    for step in &open.transaction.plan.steps {
+        // The planner has projected every step on this very picture before.
+        let _ = project(&mut after, &step.operation);
+    }
+    let mut ours: BTreeSet<_> =
+        compare_images(before, &after).into_iter().map(|found| (found.component, found.object)).collect();
+    let netstacks: Vec<(Component, String)> = ours
+        .iter()
+        .filter(|(component, _)| *component == Component::Vmk)
+        .flat_map(|(_, name)| [before, &after].map(|image| netstack_of(image, name)))
+        .flatten()
+        .map(|name| (Component::Netstack, name))
+        .collect();
+    ours.extend(netstacks);
+    ours
+}
+
+fn netstack_of(image: &ObservedNetwork, vmk: &str) -> Option<String> {
+    let name = VmkName::new(vmk).ok()?;
+    Some(image.vmkernels.read()?.get(&name)?.netstack.to_string())
+}
