@@ -12,14 +12,13 @@ use super::seat::{self, Seat};
 use super::server::serve;
 use super::verbs::{person, print_answer, say, status_of};
 use super::wire::{Answer, Request};
+use crate::guard::own;
 use crate::host::boot::{Clock, boot_id};
 use crate::journal;
 use crate::settings::Settings;
 use crate::status::{Source, outcome_words, phase_words};
 use model::{ApplyOutcome, LocalVerb};
 use std::io::{BufRead, IsTerminal};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longest wait for a running agent to roll back.
@@ -45,7 +44,9 @@ pub fn rollback(settings: &Settings, reason: Option<String>, consent: Consent) -
         say("refused: no change is open, and the history holds none that was committed");
         return Ok(Code::Refused);
     };
-    say(preview.text());
+    if !consent.detached {
+        say(preview.text());
+    }
     if !consent.yes && !asked("Undo this change now?")? {
         say("nothing was done");
         return Ok(Code::Refused);
@@ -102,14 +103,7 @@ fn watch_rollback(settings: &Settings) -> anyhow::Result<Code> {
 /// Does the same in a process group of its own: the rollback may cut the connection of the person
 /// who asked for it, and must not be hung up with it.
 fn detach(consent: Consent) -> anyhow::Result<Code> {
-    let mut arguments = std::env::args_os();
-    let program = arguments.next().unwrap_or_default();
-    let mut command = Command::new(program);
-    command.args(arguments).arg("--detached").stdin(Stdio::null()).process_group(0);
-    if !consent.yes {
-        command.arg("--yes");
-    }
-    let status = command.status()?;
+    let status = own::again(if consent.yes { &["--detached"] } else { &["--detached", "--yes"] })?;
     status
         .code()
         .and_then(Code::from_number)

@@ -12,7 +12,7 @@ use super::wire::{Answer, Request};
 use super::{doctor, history};
 use crate::host::boot::Clock;
 use crate::journal;
-use crate::settings::Settings;
+use crate::settings::{Settings, environment};
 use crate::status::{Source, Status};
 use model::LocalVerb;
 use std::io::Write;
@@ -147,6 +147,5 @@ pub(super) fn print_answer(answer: Answer) -> anyhow::Result<Code> {
 
 /// Who types; for the record only.
 pub(super) fn person() -> String {
-    let named = ["SUDO_USER", "LOGNAME", "USER"].into_iter().filter_map(|name| std::env::var(name).ok());
-    named.map(|name| tidy_reason(&name)).find(|name| !name.is_empty()).unwrap_or_else(|| "root".to_owned())
+    environment::person().map_or_else(|| "root".to_owned(), |name| tidy_reason(&name))
 }

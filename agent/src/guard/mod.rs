@@ -10,6 +10,7 @@
 
 pub mod line;
 pub mod machine;
+pub mod own;
 pub mod pulse;
 
 use crate::host::boot::Clock;

@@ -4,6 +4,7 @@
 //! Owns: every knob, its default and its limits. Must not: open anything but the settings file.
 //! Called by `main`; all other modules get checked values.
 
+pub mod environment;
 mod fragment;
 mod input;
 

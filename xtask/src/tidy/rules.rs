@@ -53,7 +53,7 @@ const BANS: [Ban; 9] = [
         module: "process",
         items: &["Command"],
         allowed: |file| {
-            let spawners = ["agent/src/host/runner", "coordinator/src/repo"];
+            let spawners = ["agent/src/host/runner", "agent/src/guard", "coordinator/src/repo"];
             is_outer(file) || file.is_test || spawners.iter().any(|start| file.path.starts_with(start))
         },
         hint: "run programs through agent::host::runner (or the ssh transport of coordinator::repo)",

@@ -2,13 +2,11 @@
 
 use super::{Check, Weight};
 use crate::console::seat;
-use crate::settings::Settings;
-use rustix::process::{Pid, Signal, kill_process_group};
+use crate::guard::own;
+use crate::settings::{Settings, environment};
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The smallest stack in use.
@@ -16,8 +14,6 @@ const SMALL_STACK_BYTES: usize = 64 * 1024;
 /// How long both clocks are watched, and how far apart they may be then.
 const CLOCKS_WATCHED: Duration = Duration::from_millis(100);
 const CLOCKS_APART_MAX: Duration = Duration::from_millis(50);
-/// A program that would run for long.
-const LONG_PROGRAM: (&str, &str) = ("sleep", "60");
 
 /// All checks of the system.
 pub(super) fn checks(settings: &Settings) -> Vec<Check> {
@@ -28,7 +24,7 @@ pub(super) fn checks(settings: &Settings) -> Vec<Check> {
         Check::essential(
             "spawn_and_pipes",
             "the guard cannot start the agent; set `program`",
-            spawn(settings),
+            own::version(&crate::own_program(settings)),
         ),
         process_groups(),
         unix_socket(&settings.socket),
@@ -49,7 +45,7 @@ fn kernel() -> Check {
 }
 
 fn language() -> String {
-    let own = std::env::var("LANG").unwrap_or_else(|_| "not set".to_owned());
+    let own = environment::language().unwrap_or_else(|| "not set".to_owned());
     format!("LANG here: {own}; programs of the host get en_US.UTF-8")
 }
 
@@ -62,59 +58,17 @@ fn threads() -> Result<String, String> {
     }
 }
 
-/// Starts this program as the guard would, and reads what it prints.
-fn spawn(settings: &Settings) -> Result<String, String> {
-    let program = crate::own_program(settings);
-    let shown = program.to_string_lossy().into_owned();
-    let output = Command::new(&program)
-        .arg("version")
-        .stdin(Stdio::null())
-        .process_group(0)
-        .output()
-        .map_err(|error| format!("{shown}: {error}"))?;
-    let printed = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    match output.status.success() && printed.starts_with("pointsman-agent") {
-        true => Ok(format!("{shown} prints `{printed}`")),
-        false => Err(format!("{shown} ended with {} and printed `{printed}`", output.status)),
-    }
-}
-
 fn process_groups() -> Check {
     const ID: &str = "process_groups";
     const MEANING: &str = "a killed agent would leave running programs behind";
-    let (program, argument) = LONG_PROGRAM;
-    let started = Command::new(program)
-        .arg(argument)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn();
-    let mut child = match started {
-        Ok(child) => child,
-        Err(error) => {
-            let detail = format!("`{program}` cannot be started: {error}");
-            return Check::unknown(ID, Weight::Essential, MEANING, detail);
+    match own::group_is_killed() {
+        None => {
+            Check::unknown(ID, Weight::Essential, MEANING, "there is no program to try it with".to_owned())
         }
-    };
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let killed = match group.map(|group| kill_process_group(group, Signal::KILL)) {
-        Some(Ok(())) => Ok(()),
-        Some(Err(error)) => Err(error.to_string()),
-        None => Err("the process has no number".to_owned()),
-    };
-    if killed.is_err() {
-        let _ = child.kill();
+        Some(result) => {
+            Check::essential(ID, MEANING, result.map(|()| "started and killed as a group".to_owned()))
+        }
     }
-    let ended = child.wait().map_err(|error| error.to_string());
-    Check::essential(
-        ID,
-        MEANING,
-        killed.and(ended).and_then(|status| match status.signal() {
-            Some(9) => Ok("started and killed as a group".to_owned()),
-            _ => Err(format!("a killed program ended with {status}")),
-        }),
-    )
 }
 
 /// The agent's own socket when it is there, else one beside it.
