@@ -269,3 +269,6 @@ fn nothing_read(answers: &Answers) -> Result<(), ObserveError> {
         Some(_) | None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,3 @@ pub fn is_enough(order: &Order, picture: &ObservedNetwork, carried: &Answers) ->
     touched_by_order(order, picture)
         .is_some_and(|touched| carried.keys().all(|query| !touched.contains(query)))
 }
-
-#[cfg(test)]
-mod tests;

@@ -195,9 +195,8 @@ impl Collect<'_> {
 #[must_use]
 pub fn carry(last: &Answers, lists: &Answers, touched: &Touched) -> Answers {
     let holds = |query: &Query| !lists.contains_key(query) && !touched.contains(query);
-    let kept = last
-        .iter()
-        .filter(|(query, answer)| answer.is_ok() && holds(query) && unmoved(query, last, lists));
+    let kept =
+        last.iter().filter(|(query, answer)| answer.is_ok() && holds(query) && unmoved(query, last, lists));
     kept.map(|(query, answer)| (query.clone(), answer.clone())).collect()
 }
 
@@ -211,8 +210,7 @@ fn unmoved(query: &Query, last: &Answers, lists: &Answers) -> bool {
             same_switch(subject, last, lists)
         }
         C::PortGroupFailoverGet | C::PortGroupSecurityGet | C::PortGroupShapingGet => {
-            let on = row(lists, C::PortGroupList, subject)
-                .and_then(|row| row.get("VirtualSwitch").map(|name| flat(name)));
+            let on = row(lists, C::PortGroupList, subject).and_then(|row| row.get("VirtualSwitch").map(flat));
             same_row(C::PortGroupList, subject, last, lists)
                 && on.is_some_and(|vswitch| same_switch(&vswitch, last, lists))
         }
@@ -254,15 +252,11 @@ fn same_row(command: ReadCommand, name: &str, last: &Answers, lists: &Answers) -
     before.is_some() && before == line(lists)
 }
 
-/// A switch is the same when all but the names of its port groups is.
+/// Policies hang on the switch and its uplinks; its other fields, such as the MTU, do not move them.
 fn same_switch(name: &str, last: &Answers, lists: &Answers) -> bool {
-    let line = |answers| {
-        let record = row(answers, ReadCommand::VswitchList, name)?;
-        let own = record.fields().filter(|(field, _)| !super::VOLATILE.contains(field) && *field != "Portgroups");
-        Some(own.map(|(field, value)| format!("{field}={}", flat(value))).collect::<Vec<String>>())
-    };
-    let before: Option<Vec<String>> = line(last);
-    before.is_some() && before == line(lists)
+    let uplinks = |answers| row(answers, ReadCommand::VswitchList, name)?.get("Uplinks").map(flat);
+    let before: Option<String> = uplinks(last);
+    before.is_some() && before == uplinks(lists)
 }
 
 #[cfg(test)]
