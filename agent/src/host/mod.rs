@@ -6,5 +6,6 @@
 pub mod apply;
 pub mod boot;
 pub mod observe;
+pub mod planning;
 pub mod runner;
 pub mod worker;
