@@ -15,6 +15,7 @@ mod netstack;
 mod nic;
 mod order;
 mod port_group;
+mod scene;
 mod teaming;
 mod vmk;
 mod vswitch;

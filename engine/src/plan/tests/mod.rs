@@ -7,5 +7,6 @@ mod api {
 }
 
 mod cases;
+mod digest;
 mod laws;
 mod world;
