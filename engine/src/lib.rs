@@ -12,4 +12,5 @@ pub mod plan;
 pub mod project;
 pub mod resolve;
 pub mod rollout;
+pub mod safety;
 pub mod verify;

@@ -228,7 +228,7 @@ fn stack_deal<'a>(deal: &mut Deal<'a>, action: &'a Action, observed: &'a Observe
         Operation::RouteRemove { netstack, network, .. } => {
             deal.frees.push(Token::Route(netstack, *network));
             let carrier = carrier(observed, netstack, *network).map(Token::Carrier);
-            deal.leaves.push(carrier.unwrap_or_else(|| Token::AddressesNow(netstack)));
+            deal.leaves.push(carrier.unwrap_or(Token::AddressesNow(netstack)));
         }
         Operation::RouteAdd { netstack, network, .. } => {
             deal.uses.push(Token::Netstack(netstack));

@@ -56,7 +56,7 @@ fn owners<'a>(
 }
 
 /// A copy in which the operations, one after the other, do and find the same as in the whole picture.
-pub(super) fn scene<'a>(
+pub(crate) fn scene<'a>(
     observed: &'a ObservedNetwork,
     operations: impl Iterator<Item = &'a Operation>,
 ) -> ObservedNetwork {

@@ -8,5 +8,6 @@ mod api {
 
 mod cases;
 mod digest;
+mod kernel;
 mod laws;
-mod world;
+pub(crate) mod world;
