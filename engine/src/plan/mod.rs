@@ -14,6 +14,7 @@ mod management;
 mod netstack;
 mod nic;
 mod order;
+mod outcome;
 mod port_group;
 mod scene;
 mod teaming;

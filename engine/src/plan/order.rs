@@ -10,7 +10,7 @@ use super::draft::{Action, Draft};
 use super::inverse::inverse;
 use super::management::ManagementPath;
 use super::scene::scene;
-use super::{Planned, edges};
+use super::{Planned, edges, outcome};
 use crate::project::project;
 use model::{Component, Disruption, Finding, ObservedNetwork, Operation, Plan, Step, VmkName};
 use std::collections::BTreeSet;
@@ -259,6 +259,10 @@ pub(super) fn finish(draft: Draft) -> Planned {
             }
         },
     };
+    findings.extend(outcome::findings(observed, &walk.state));
+    if findings.iter().any(Finding::is_error) {
+        return Planned { plan: Plan::default(), findings };
+    }
     let steps = walk.steps;
     let disruption = steps.iter().map(|step| step.disruption).max().unwrap_or_default();
     let digest = digest(&steps);

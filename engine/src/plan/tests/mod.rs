@@ -10,4 +10,5 @@ mod cases;
 mod digest;
 mod kernel;
 mod laws;
+mod outcome;
 pub(crate) mod world;
