@@ -22,6 +22,7 @@ mod operation;
 mod order;
 mod plan;
 mod policy;
+mod probe;
 mod rfc;
 mod rollout;
 mod site;
@@ -61,6 +62,7 @@ pub use policy::{
     PortGroupSecurity, PortGroupShaping, PortGroupTeaming, SecurityPolicy, Setting, ShapingPolicy,
     ShapingRate, TeamingPolicy, UplinkOrder,
 };
+pub use probe::{Probe, ProbeResult, ProbeVerdict};
 pub use rfc::{
     Approvers, ChangeType, RfcFrontMatter, RfcImpact, RfcLinks, RfcRisk, RfcRollout, RfcStatus, RfcTargets,
 };

@@ -17,6 +17,9 @@ pub struct ProbePlan {
     /// Names of probes, e.g. `mgmt-gateway`, `coordinator`.
     #[serde(default)]
     pub probes: Vec<String>,
+    /// How many probes must pass; `None` is every one that passed before the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub need: Option<u32>,
 }
 
 /// One host's part of a change.

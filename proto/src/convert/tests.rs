@@ -22,7 +22,7 @@ fn order() -> Order {
         plan_digest: PlanDigest("ab12".into()),
         disruption_allowed: model::Disruption::LinkBounce,
         confirm_timeout: Millis::from_secs(60),
-        probes: model::ProbePlan { probes: vec!["mgmt-gateway".into()] },
+        probes: model::ProbePlan { probes: vec!["mgmt-gateway".into()], need: None },
     }
 }
 

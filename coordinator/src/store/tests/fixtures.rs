@@ -126,7 +126,7 @@ pub fn new_change(name: &str, created: u64) -> NewChange {
         message: "New VLAN".into(),
         findings: vec![],
         disruption_allowed: Disruption::TrafficLoss,
-        probes: ProbePlan { probes: vec!["mgmt-gateway".into()] },
+        probes: ProbePlan { probes: vec!["mgmt-gateway".into()], need: None },
         created: Wall(created),
     }
 }

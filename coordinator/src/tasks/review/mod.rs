@@ -222,7 +222,7 @@ pub fn review(
         plans,
         rollout,
         disruption_allowed: allowed,
-        probes: ProbePlan { probes: front.map(|front| front.probes.clone()).unwrap_or_default() },
+        probes: ProbePlan { probes: front.map(|front| front.probes.clone()).unwrap_or_default(), need: None },
         groups: repository.groups.iter().map(|(id, group)| (id.clone(), group.document.clone())).collect(),
         hosts: hosts
             .iter()
