@@ -8,6 +8,7 @@
 //! |---|---|
 //! | which arguments is this change? | [`command`] |
 //! | which reads exist, what are they called in recorded sets? | [`query`] |
+//! | can this address be reached from that adapter? | [`diag`] |
 //! | how is an output read? | [`output`] (five formats, one form), then `vswitch`, `nic`, ... |
 //! | what does this failure mean? | [`error`] |
 //! | which reads make an observation, and how is it put together? | [`observe`] |
@@ -15,6 +16,7 @@
 
 pub mod argv;
 pub mod command;
+pub mod diag;
 pub mod error;
 pub mod formatter;
 pub mod netstack;
