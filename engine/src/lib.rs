@@ -9,6 +9,7 @@ pub mod apply;
 pub mod documents;
 pub mod merge;
 pub mod plan;
+pub mod probe;
 pub mod project;
 pub mod resolve;
 pub mod rollout;
