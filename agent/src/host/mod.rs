@@ -6,5 +6,6 @@
 pub mod apply;
 pub mod boot;
 pub mod observe;
+pub mod ping;
 pub mod runner;
 pub mod worker;
