@@ -265,7 +265,11 @@ impl Agent {
                 self.look_soon(Duration::ZERO);
             }
             FromCoordinator::AreYouThere => self.send_heartbeat(),
-            FromCoordinator::Welcome { .. } | FromCoordinator::Order(_) | FromCoordinator::Goodbye { .. } => {
+            // The stream answers pings itself.
+            FromCoordinator::Welcome { .. }
+            | FromCoordinator::Order(_)
+            | FromCoordinator::Goodbye { .. }
+            | FromCoordinator::Ping(_) => {
                 tracing::warn!("message of the coordinator out of turn");
             }
         }
@@ -300,6 +304,8 @@ impl Agent {
                 tracing::info!(inverse = position, result = ?result, "inverse done");
                 self.step(ApplyEvent::InverseDone { position, result });
             }
+            // The machine asks for no probes yet.
+            Answer::Probed { .. } => {}
             Answer::Persisted(result) => {
                 if let Err(error) = &result {
                     tracing::error!(

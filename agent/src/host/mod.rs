@@ -7,5 +7,6 @@ pub mod apply;
 pub mod boot;
 pub mod observe;
 pub mod planning;
+pub mod ping;
 pub mod runner;
 pub mod worker;

@@ -199,6 +199,10 @@ impl Session {
                 slot.beat(report);
                 return Ok(());
             }
+            FromAgent::Ping(report) => {
+                self.shared.registry.pings.answered(&host, report);
+                return Ok(());
+            }
             FromAgent::Observation(report) => {
                 let proto::convert::ObservationReport { observed, hash, esxcli_calls } = *report;
                 let ack = self.ack(FromCoordinator::ObservationAck { hash: hash.clone() });

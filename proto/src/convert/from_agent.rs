@@ -2,6 +2,7 @@
 
 use super::document::{content_hash, from_json, to_json};
 use super::error::{WireError, bounded, short_text};
+use super::ping::PingReport;
 use super::{phase_from_text, phase_to_text};
 use crate::v1;
 use model::{ApplyOutcome, ApplyPhase, BootId, ChangeId, DriftReport, Generation, ObservedNetwork};
@@ -95,6 +96,8 @@ pub enum FromAgent {
     Outcome(Box<ApplyOutcome>),
     /// Differences from the confirmed state.
     Drift(Box<DriftReport>),
+    /// What a ping found.
+    Ping(PingReport),
 }
 
 /// A change id that may be empty on the wire.
@@ -313,6 +316,7 @@ impl TryFrom<v1::AgentMessage> for FromAgent {
             Message::Progress(progress) => Self::Progress(progress.try_into()?),
             Message::Outcome(outcome) => Self::Outcome(Box::new(outcome.try_into()?)),
             Message::Drift(report) => Self::Drift(Box::new(report.try_into()?)),
+            Message::PingResult(result) => Self::Ping(result.try_into()?),
         })
     }
 }
@@ -329,6 +333,7 @@ impl TryFrom<FromAgent> for v1::AgentMessage {
             FromAgent::Progress(progress) => Message::Progress(progress.into()),
             FromAgent::Outcome(outcome) => Message::Outcome(outcome.as_ref().try_into()?),
             FromAgent::Drift(report) => Message::Drift(report.as_ref().try_into()?),
+            FromAgent::Ping(report) => Message::PingResult(report.into()),
         };
         Ok(Self { message: Some(message) })
     }
