@@ -5,7 +5,9 @@
 
 mod effects;
 mod report;
+pub mod shell;
 
+use crate::console::server::Local;
 use crate::drift::DriftWatch;
 use crate::host::boot::Clock;
 use crate::host::observe::Depth;
@@ -18,6 +20,7 @@ use engine::apply::{ApplyMachine, Effect, Event as ApplyEvent, Seen};
 use model::{ApplyPhase, BootId};
 use proto::convert::{AgentHello, FromAgent, FromCoordinator};
 use report::Reports;
+use shell::{Shell, Surroundings};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
@@ -38,6 +41,8 @@ enum Event {
     Host(Answer),
     /// From a confirmation that was asked for.
     Confirm(ApplyEvent),
+    /// From this host: the console or the guard.
+    Local(Local),
     /// A deadline of the machine, a heartbeat or a look at the host is due.
     Due,
 }
@@ -52,6 +57,7 @@ pub struct Agent {
     journal: Journal,
     worker: Worker,
     drift: DriftWatch,
+    shell: Shell,
     reports: Reports,
     hello: watch::Sender<AgentHello>,
     hurry: Arc<Notify>,
@@ -70,15 +76,23 @@ struct Ears {
     link: mpsc::Receiver<LinkEvent>,
     host: mpsc::Receiver<Answer>,
     confirms: mpsc::Receiver<ApplyEvent>,
+    local: mpsc::Receiver<Local>,
 }
 
-/// Runs the agent; returns only when a helper it cannot live without is gone.
-pub async fn run(settings: Settings, clock: Clock, boot: BootId) -> anyhow::Result<()> {
+/// Runs the agent; returns when its guard is gone and nothing is open, and fails when a helper it
+/// cannot live without is gone.
+pub async fn run(
+    settings: Settings,
+    clock: Clock,
+    boot: BootId,
+    surroundings: Surroundings,
+) -> anyhow::Result<()> {
     let settings = Arc::new(settings);
     let (journal, Opened { replay, health, .. }) = journal::open(&settings.state_dir, &boot);
     if let engine::apply::JournalHealth::Damaged { detail } = &health {
         tracing::error!(detail, "the journal cannot be trusted: no order is taken");
     }
+    let (shell, local) = surroundings.begin(&health);
     let last_outcome = replay.memory.held.as_ref().map(|held| held.outcome.clone());
     let (machine, effects) =
         ApplyMachine::restore(settings.host_id.clone(), boot.clone(), replay, health, clock.now());
@@ -113,6 +127,7 @@ pub async fn run(settings: Settings, clock: Clock, boot: BootId) -> anyhow::Resu
         journal,
         worker,
         drift: DriftWatch::default(),
+        shell,
         hello,
         hurry,
         confirms,
@@ -124,8 +139,10 @@ pub async fn run(settings: Settings, clock: Clock, boot: BootId) -> anyhow::Resu
         look_full: true,
     };
     tracing::info!(host = %agent.settings.host_id, boot = agent.boot.0, "agent started");
+    agent.take_holds();
     agent.perform(effects);
-    agent.listen(Ears { link, host, confirms: confirm_answers }).await
+    agent.tell_guard();
+    agent.listen(Ears { link, host, confirms: confirm_answers, local }).await
 }
 
 fn hello(machine: &ApplyMachine, boot: &BootId, instance: &str) -> AgentHello {
@@ -151,6 +168,7 @@ impl Agent {
                 biased;
                 answer = ears.host.recv() => answer.map(Event::Host),
                 confirm = ears.confirms.recv() => confirm.map(Event::Confirm),
+                local = ears.local.recv() => local.map(Event::Local),
                 event = ears.link.recv() => event.map(Event::Link),
                 () = tokio::time::sleep_until(due) => Some(Event::Due),
             };
@@ -158,13 +176,17 @@ impl Agent {
                 Some(event) => self.take(event),
                 None => anyhow::bail!("a helper of the agent has ended: it must be started again"),
             }
+            self.beat(Instant::now());
             self.hello.send_replace(hello(&self.machine, &self.boot, &self.instance));
+            if self.may_end() {
+                return Ok(());
+            }
         }
     }
 
-    /// The earliest of: machine deadline, heartbeat, look at the host.
+    /// The earliest of: machine deadline, heartbeat, sign of life, look at the host.
     fn next_due(&self) -> Instant {
-        let mut due = self.next_heartbeat;
+        let mut due = self.next_heartbeat.min(self.shell.next_beat());
         if !self.looking && self.machine.phase() == ApplyPhase::Idle {
             due = due.min(self.next_look);
         }
@@ -179,6 +201,7 @@ impl Agent {
         match event {
             Event::Link(event) => self.on_link(event),
             Event::Host(answer) => self.on_host(answer),
+            Event::Local(local) => self.on_local(local),
             Event::Confirm(answer) => {
                 if let ApplyEvent::ConfirmUnavailable { change, detail } = &answer {
                     tracing::warn!(%change, detail, "no confirmation yet");
@@ -242,6 +265,7 @@ impl Agent {
             }
             LinkEvent::Order(Ok(order)) => {
                 tracing::info!(change = %order.change, generation = order.generation.0, "order received");
+                self.take_holds();
                 self.step(ApplyEvent::OrderReceived(order));
             }
             LinkEvent::Order(Err(error)) => {
@@ -343,6 +367,7 @@ impl Agent {
         let before = self.machine.phase();
         let effects = self.machine.handle(event, self.clock.now());
         self.perform(effects);
+        self.tell_guard();
         let after = self.machine.phase();
         if before != after {
             tracing::info!(?before, ?after, "apply state changed");

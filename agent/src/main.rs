@@ -4,46 +4,62 @@
 #![expect(clippy::print_stdout, reason = "the command line prints its results")]
 
 mod agent;
+mod console;
 mod drift;
+mod guard;
 mod host;
 mod journal;
 mod link;
 mod settings;
 mod status;
+mod work;
 
 use clap::{Parser, Subcommand};
+use console::exit::Code;
+use console::holds::Kind;
+use console::rollback::{Consent, rollback};
+use console::verbs::Form;
+use console::{exit, verbs};
 use host::boot::{Clock, boot_id};
 use host::observe::{Depth, Observer};
 use settings::Settings;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// Where the settings are when nothing is said.
+const CONFIG_DEFAULT: &str = "/etc/pointsman/agent.toml";
 /// Stack of the threads that resolve names.
 const RUNTIME_STACK_BYTES: usize = 256 * 1024;
 /// Threads that resolve names at the same time.
 const RUNTIME_THREADS_MAX: usize = 2;
 
 /// The Pointsman agent of one host.
+///
+/// `status`, `plan`, `log`, `doctor`, `freeze`, `pin`, `release` and `rollback` work with no network, with and without a
+/// running agent.
 #[derive(Parser)]
-#[command(name = "pointsman-agent", version)]
+#[command(name = "pointsman-agent", version, after_help = exit::HELP)]
 struct Arguments {
+    /// Settings file.
+    #[arg(long, global = true, default_value = CONFIG_DEFAULT)]
+    config: PathBuf,
     #[command(subcommand)]
     verb: Verb,
 }
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Runs until it is killed; that is safe at any time.
-    Run {
-        /// Settings file.
-        #[arg(long)]
-        config: PathBuf,
+    /// Guards the agent: starts it, ends it when it hangs, starts it again. Killing it is safe at any time.
+    Run,
+    /// Is the agent, without a guard; `run` starts it.
+    Work {
+        /// A guard listens on standard output and holds standard input open.
+        #[arg(long, hide = true)]
+        guarded: bool,
     },
     /// Makes a key and gets a certificate for it with a one-time token.
     Enrol {
-        /// Settings file.
-        #[arg(long)]
-        config: PathBuf,
         /// The token.
         #[arg(long, conflicts_with = "token_file")]
         token: Option<String>,
@@ -51,20 +67,61 @@ enum Verb {
         #[arg(long)]
         token_file: Option<PathBuf>,
     },
-    /// Says what the journal of this host holds.
+    /// Says how this host stands.
     Status {
-        /// Settings file.
+        /// For programs.
         #[arg(long)]
-        config: PathBuf,
+        json: bool,
+    },
+    /// Shows the steps of the open change, or what would repair drift now. Changes nothing.
+    Plan {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Undoes the open change; when none is open, the last committed one.
+    Rollback {
+        /// The last change; there is no other choice, it is said so that nobody does it by mistake.
+        #[arg(long, required = true)]
+        last: bool,
+        /// Asks no question.
+        #[arg(long)]
+        yes: bool,
+        /// Why, for the record.
+        #[arg(long)]
+        reason: Option<String>,
+        /// No agent runs; only needed where that cannot be proven.
+        #[arg(long)]
+        agent_stopped: bool,
+        #[arg(long, hide = true)]
+        detached: bool,
+    },
+    /// Takes no order and starts no further step, until `release`.
+    Freeze {
+        /// Why.
+        reason: String,
+    },
+    /// Takes no order, until `release`.
+    Pin {
+        /// Why.
+        reason: String,
+    },
+    /// Ends freeze and pin.
+    Release,
+    /// Says what the journal holds.
+    Log {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tries everything the agent relies on, for real.
+    Doctor {
         /// For programs.
         #[arg(long)]
         json: bool,
     },
     /// Reads the host once and prints it.
     Observe {
-        /// Settings file.
-        #[arg(long)]
-        config: PathBuf,
         /// The whole host description.
         #[arg(long)]
         json: bool,
@@ -74,47 +131,66 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    match execute(Arguments::parse().verb) {
-        Ok(()) => ExitCode::SUCCESS,
+    let Arguments { config, verb } = Arguments::parse_from(own_arguments());
+    match execute(verb, &config) {
+        Ok(code) => code.into(),
         Err(error) => {
             let text = format!("pointsman-agent: {error:#}\n");
             // Nothing can be done when even that does not work.
             let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
-            ExitCode::FAILURE
+            Code::Error.into()
         }
     }
 }
 
-fn execute(verb: Verb) -> anyhow::Result<()> {
+/// The host's own exec parameters (`++group=...`) stand right after the program's name.
+fn own_arguments() -> impl Iterator<Item = OsString> {
+    let exec_parameter = |argument: &OsString| argument.to_string_lossy().starts_with("++");
+    let mut arguments = std::env::args_os();
+    let program = arguments.next();
+    program.into_iter().chain(arguments.skip_while(exec_parameter))
+}
+
+/// This program: as the settings say, or by the name it was called. A host does not tell otherwise.
+fn own_program(settings: &Settings) -> OsString {
+    let said = settings.program.clone().map(PathBuf::into_os_string);
+    said.or_else(|| std::env::args_os().next()).unwrap_or_else(|| "pointsman-agent".into())
+}
+
+fn execute(verb: Verb, config: &Path) -> anyhow::Result<Code> {
     match verb {
-        Verb::Run { config } => {
-            let settings = prepare(&config)?;
-            let clock = Clock::new();
-            let boot = boot_id(settings.boot_id_file.as_deref(), &clock);
-            runtime()?.block_on(agent::run(settings, clock, boot))
+        Verb::Run => {
+            let program = own_program(&Settings::load(config)?);
+            guard::run(&program, config)?;
         }
-        Verb::Enrol { config, token, token_file } => {
-            let settings = prepare(&config)?;
+        Verb::Work { guarded } => work::work(prepare(config)?, guarded)?,
+        Verb::Enrol { token, token_file } => {
+            let settings = prepare(config)?;
             let token = read_token(token, token_file)?;
             runtime()?.block_on(link::enrol::enrol(&settings, token))?;
             println!("{} is enrolled", settings.host_id);
-            Ok(())
         }
-        Verb::Status { config, json } => {
-            let status = status::status(&prepare(&config)?)?;
-            let text = if json { serde_json::to_string_pretty(&status)? } else { status.text() };
-            println!("{}", text.trim_end());
-            Ok(())
-        }
-        Verb::Observe { config, json } => observe(&prepare(&config)?, json),
-        Verb::Version => {
-            println!("pointsman-agent {}", env!("CARGO_PKG_VERSION"));
-            Ok(())
+        Verb::Observe { json } => observe(&prepare(config)?, json)?,
+        Verb::Version => println!("pointsman-agent {}", env!("CARGO_PKG_VERSION")),
+        Verb::Status { json } => return verbs::status(&prepare(config)?, form(json)),
+        Verb::Plan { json } => return verbs::plan(&prepare(config)?, form(json)),
+        Verb::Log { json } => return verbs::log(&prepare(config)?, form(json)),
+        Verb::Doctor { json } => return verbs::doctor(&prepare(config)?, form(json)),
+        Verb::Freeze { reason } => return verbs::hold(&prepare(config)?, Kind::Freeze, reason),
+        Verb::Pin { reason } => return verbs::hold(&prepare(config)?, Kind::Pin, reason),
+        Verb::Release => return verbs::release(&prepare(config)?),
+        Verb::Rollback { last: _, yes, reason, agent_stopped, detached } => {
+            return rollback(&prepare(config)?, reason, Consent { yes, agent_stopped, detached });
         }
     }
+    Ok(Code::Fine)
 }
 
-fn prepare(config: &std::path::Path) -> anyhow::Result<Settings> {
+fn form(json: bool) -> Form {
+    if json { Form::Json } else { Form::Text }
+}
+
+fn prepare(config: &Path) -> anyhow::Result<Settings> {
     let settings = Settings::load(config)?;
     tracing_subscriber::fmt()
         .json()

@@ -1,4 +1,4 @@
-//! One operation on the host: spell it, run it, say how it ended. Must not judge the state after it.
+//! One operation on the host: spell it, run it, say how it ended; and saving the host's configuration. Must not judge the state after it.
 
 use super::runner::Runner;
 use engine::apply::StepResult;
@@ -27,6 +27,18 @@ pub fn run_operation(runner: &Runner, operation: &Operation, timeout: Duration) 
         FailureKind::AlreadySo => StepResult::AlreadySo { detail },
         FailureKind::NotFound if removes(operation) => StepResult::AlreadySo { detail },
         _ => StepResult::Failed { detail },
+    }
+}
+
+/// Saves the host's configuration, so that it survives a reboot; blocks for at most `timeout`.
+pub fn save(auto_backup: &Runner, timeout: Duration) -> Result<(), String> {
+    let finished = auto_backup.run(&[], timeout).map_err(|error| error.chain())?;
+    match finished.exit_code {
+        Some(0) => Ok(()),
+        code => {
+            let said = format!("{} {}", finished.stdout.trim(), finished.stderr.trim());
+            Err(format!("exit status {code:?}: {}", said.trim()))
+        }
     }
 }
 

@@ -20,11 +20,12 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that begins at the host's uptime, or at zero where the host does not tell.
+    /// A clock that begins at the host's uptime; where the host does not tell, at the kernel's
+    /// monotonic clock, which is the same for all processes too.
     #[must_use]
     pub fn new() -> Self {
         let uptime = std::fs::read_to_string(UPTIME_FILE).ok().and_then(|text| parse_uptime(&text));
-        Self { started: Instant::now(), uptime_at_start: uptime.unwrap_or_default() }
+        Self { started: Instant::now(), uptime_at_start: uptime.unwrap_or_else(monotonic) }
     }
 
     /// Both clocks now.
@@ -35,6 +36,13 @@ impl Clock {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now { wall: Wall(u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)), uptime }
     }
+}
+
+fn monotonic() -> Uptime {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let secs = u64::try_from(now.tv_sec).unwrap_or_default();
+    let millis = u64::try_from(now.tv_nsec / 1_000_000).unwrap_or_default();
+    Uptime(secs.saturating_mul(1000).saturating_add(millis))
 }
 
 fn parse_uptime(text: &str) -> Option<Uptime> {
@@ -57,6 +65,14 @@ pub fn boot_id(file: Option<&Path>, clock: &Clock) -> BootId {
             BootId(format!("booted-{}", booted / BOOT_TIME_BUCKET_MS))
         }
     }
+}
+
+/// Where the boot is told from, in words.
+#[must_use]
+pub fn boot_id_source(file: Option<&Path>) -> String {
+    let path = file.unwrap_or(Path::new(BOOT_ID_FILE));
+    let told = std::fs::read_to_string(path).is_ok_and(|text| !text.trim().is_empty());
+    if told { path.display().to_string() } else { "the time of the start, rounded".to_owned() }
 }
 
 #[cfg(test)]

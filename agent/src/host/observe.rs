@@ -98,6 +98,12 @@ impl Observer {
         }
     }
 
+    /// The output format in use, once one was found.
+    #[must_use]
+    pub fn chosen_formatter(&self) -> Option<Formatter> {
+        self.formatter
+    }
+
     /// Reads the host; blocks. The count of calls is valid even when it fails.
     pub fn observe(
         &mut self,

@@ -3,7 +3,7 @@
 //! Owns: the observer and the two runners. Must not: decide what to do. Called by the event loop:
 //! jobs go in by a bounded queue, answers come back by a bounded channel.
 
-use super::apply::run_operation;
+use super::apply::{run_operation, save};
 use super::observe::{Depth, Observer};
 use super::ping::run_probes;
 use super::runner::Runner;
@@ -167,13 +167,6 @@ impl Hands {
     }
 
     fn persist(&self) -> Result<(), String> {
-        let finished = self.auto_backup.run(&[], self.step_timeout).map_err(|error| error.chain())?;
-        match finished.exit_code {
-            Some(0) => Ok(()),
-            code => {
-                let said = format!("{} {}", finished.stdout.trim(), finished.stderr.trim());
-                Err(format!("exit status {code:?}: {}", said.trim()))
-            }
-        }
+        save(&self.auto_backup, self.step_timeout)
     }
 }

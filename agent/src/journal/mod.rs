@@ -9,7 +9,7 @@ pub use disk::StdDisk;
 pub use engine::journal::Opened;
 
 use engine::apply::Replay;
-use engine::journal::JournalError;
+use engine::journal::{History, JournalError};
 use model::BootId;
 use std::path::Path;
 
@@ -29,6 +29,12 @@ pub fn open(dir: &Path, boot: &BootId) -> (Journal, Opened) {
 /// What the files of a state directory say, without changing them.
 pub fn inspect(dir: &Path) -> Result<Replay, JournalError> {
     Journal::inspect(&mut StdDisk::new(dir))
+}
+
+/// The past as far as the files of a state directory keep it, without changing them.
+#[must_use]
+pub fn history(dir: &Path) -> History {
+    History::read(&mut StdDisk::new(dir))
 }
 
 /// Makes a small file durable: all of it is there after a crash, or the one before.

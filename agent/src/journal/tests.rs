@@ -18,7 +18,7 @@ fn closed(generation: u64) -> Record {
         esxcli_calls: 2,
     };
     let content = ContentHash("abc".to_owned());
-    Record::Closed(Box::new(Closing { content, outcome, committed: None, persist_due: false }))
+    Record::Closed(Box::new(Closing { content, outcome, committed: None, persist_due: false, undone: false }))
 }
 
 fn held(replay: &Replay) -> u64 {

@@ -18,6 +18,8 @@ pub struct Fragment {
     pub key_file: Option<PathBuf>,
     pub esxcli: Option<PathBuf>,
     pub auto_backup: Option<PathBuf>,
+    pub socket: Option<PathBuf>,
+    pub program: Option<PathBuf>,
     pub coordinator_address: Option<Ipv4Addr>,
     pub observe_period_secs: Option<u64>,
     pub full_read_period_secs: Option<u64>,

@@ -74,6 +74,10 @@ pub struct Settings {
     pub esxcli: PathBuf,
     /// The program that saves the host's configuration.
     pub auto_backup: PathBuf,
+    /// Where the console reaches a running agent; also the proof that one runs.
+    pub socket: PathBuf,
+    /// This program, where the name it was called by does not lead to it.
+    pub program: Option<PathBuf>,
     /// The coordinator as routed on the host; tells the management adapter.
     pub coordinator_address: Option<Ipv4Addr>,
     /// Time between two looks at the host.
@@ -145,6 +149,8 @@ impl Settings {
             key_file: input.key_file,
             esxcli: input.esxcli,
             auto_backup: input.auto_backup,
+            socket: input.socket,
+            program: input.program,
             coordinator_address: input.coordinator_address,
             observe_period: secs("observe_period_secs", input.observe_period_secs)?,
             full_read_period: secs("full_read_period_secs", input.full_read_period_secs)?,

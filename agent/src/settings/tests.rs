@@ -16,6 +16,8 @@ fn the_least_settings_get_defaults() {
     assert_eq!(settings.max_parallel_reads, 4);
     assert_eq!(settings.esxcli, Path::new("/bin/esxcli"));
     assert_eq!(settings.log_level, tracing::Level::INFO);
+    assert_eq!(settings.socket, Path::new("state/agent.sock"));
+    assert_eq!(settings.program, None);
 }
 
 #[test]
@@ -41,13 +43,14 @@ fn the_sample_says_the_defaults() {
 fn every_key_is_taken() {
     let text = format!(
         "{LEAST}server_name = \"c\"\nca_file = \"a\"\ncertificate_file = \"b\"\nkey_file = \"k\"\n\
-         esxcli = \"/e\"\nauto_backup = \"/b\"\ncoordinator_address = \"10.0.0.1\"\nobserve_period_secs = 5\n\
+         esxcli = \"/e\"\nsocket = \"/s\"\nprogram = \"/p\"\nauto_backup = \"/b\"\ncoordinator_address = \"10.0.0.1\"\nobserve_period_secs = 5\n\
          full_read_period_secs = 6\nstep_timeout_secs = 7\nread_timeout_secs = 8\nmax_parallel_reads = 2\n\
          reconnect_max_secs = 9\nboot_id_file = \"/boot\"\nlog_level = \"debug\"\n\
          [extra_env]\nPOINTSMAN_SIM_HOST = \"/host\"\n"
     );
     let settings = parse(&text).unwrap();
     assert_eq!(settings.coordinator_address, Some(Ipv4Addr::new(10, 0, 0, 1)));
+    assert_eq!((settings.socket.to_str(), settings.program), (Some("/s"), Some("/p".into())));
     assert_eq!(settings.read_timeout, Duration::from_secs(8));
     assert_eq!(settings.extra_env.get("POINTSMAN_SIM_HOST").map(String::as_str), Some("/host"));
 }

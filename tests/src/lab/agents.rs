@@ -1,5 +1,6 @@
-//! The agent processes of a lab, one per simulated host.
+//! The agent processes of a lab: per simulated host a guard and the agent it started.
 
+use super::processes::{children, signal, signal_group};
 use super::programs::run;
 use super::{Programs, log_to, text};
 use crate::lab::{Limit, wait_for};
@@ -7,10 +8,12 @@ use anyhow::{Context, ensure};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// Longest wait for the fabric to open a host's port.
 const LINK_LIMIT: Limit = Limit::secs(30);
+/// Longest wait for a guard to start its agent.
+const AGENT_LIMIT: Limit = Limit::secs(60);
 
 /// The agents.
 #[derive(Debug)]
@@ -20,12 +23,21 @@ pub struct Agents {
     esxcli: PathBuf,
     step_timeout_secs: Option<u64>,
     running: BTreeMap<String, Child>,
+    /// Agents that lost their guard; they end by themselves, or with the lab.
+    orphans: Vec<u32>,
 }
 
 impl Agents {
     pub(super) fn new(root: &Path, programs: &Programs) -> Self {
         let (agent, esxcli) = (programs.agent.clone(), programs.esxcli.clone());
-        Self { root: root.to_owned(), agent, esxcli, step_timeout_secs: None, running: BTreeMap::new() }
+        Self {
+            root: root.to_owned(),
+            agent,
+            esxcli,
+            step_timeout_secs: None,
+            running: BTreeMap::new(),
+            orphans: Vec::new(),
+        }
     }
 
     /// Agents enrolled from now on give one changing call this long.
@@ -136,14 +148,26 @@ impl Agents {
             .with_context(|| format!("the settings of {copy} cannot be written"))
     }
 
-    /// Starts one agent; one that runs under this name already is a mistake.
+    /// Starts the guard of one host, which starts its agent; one that runs under this name already is a mistake.
     ///
     /// # Errors
     /// When the program cannot be started.
     pub fn start(&mut self, name: &str) -> anyhow::Result<()> {
+        self.start_as(name, "run")
+    }
+
+    /// Starts an agent that no guard watches or starts again.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn start_without_guard(&mut self, name: &str) -> anyhow::Result<()> {
+        self.start_as(name, "work")
+    }
+
+    fn start_as(&mut self, name: &str, verb: &str) -> anyhow::Result<()> {
         ensure!(self.has_ended(name)?, "the agent of {name} runs already");
         let child = Command::new(&self.agent)
-            .args(["run", "--config", text(&self.settings_file(name))?])
+            .args([verb, "--config", text(&self.settings_file(name))?])
             .stdin(Stdio::null())
             .stdout(log_to(&self.root, &format!("agent-{name}.log"))?)
             .stderr(log_to(&self.root, &format!("agent-{name}.log"))?)
@@ -153,19 +177,65 @@ impl Agents {
         Ok(())
     }
 
-    /// Kills one agent as a power cut would.
+    /// Kills guard, agent and all they started, as a power cut would.
     ///
     /// # Errors
     /// When it was not running.
     pub fn kill(&mut self, name: &str) -> anyhow::Result<()> {
-        let mut child =
+        let guard = self.running.remove(name).with_context(|| format!("the agent of {name} does not run"))?;
+        end(guard).with_context(|| format!("the agent of {name} cannot be killed"))
+    }
+
+    /// Kills the agent and not its guard.
+    ///
+    /// # Errors
+    /// When it was not running.
+    pub fn kill_agent_only(&self, name: &str) -> anyhow::Result<()> {
+        signal(self.agent_id(name)?, "KILL")
+    }
+
+    /// Kills the guard and not the agent; the agent goes on by itself as long as a change is open.
+    ///
+    /// # Errors
+    /// When it was not running.
+    pub fn kill_guard_only(&mut self, name: &str) -> anyhow::Result<()> {
+        let mut guard =
             self.running.remove(name).with_context(|| format!("the agent of {name} does not run"))?;
-        child.kill().with_context(|| format!("the agent of {name} cannot be killed"))?;
-        child.wait().with_context(|| format!("the agent of {name} did not end"))?;
+        self.orphans.extend(children(guard.id())?);
+        guard.kill().with_context(|| format!("the guard of {name} cannot be killed"))?;
+        guard.wait().with_context(|| format!("the guard of {name} did not end"))?;
         Ok(())
     }
 
-    /// Whether one agent's process has ended by itself, e.g. because the simulator killed it.
+    /// Stops the agent, and not its guard: it does nothing any more, but is there.
+    ///
+    /// # Errors
+    /// When it was not running.
+    pub fn stop_agent(&self, name: &str) -> anyhow::Result<()> {
+        signal(self.agent_id(name)?, "STOP")
+    }
+
+    /// Lets a stopped agent go on.
+    ///
+    /// # Errors
+    /// When it was not running.
+    pub fn resume_agent(&self, name: &str) -> anyhow::Result<()> {
+        signal(self.agent_id(name)?, "CONT")
+    }
+
+    /// Process id of the agent that the guard of this host has started; waits while it is being started.
+    ///
+    /// # Errors
+    /// When there is no guard, or no agent in time.
+    pub fn agent_id(&self, name: &str) -> anyhow::Result<u32> {
+        let guard = self.running.get(name).with_context(|| format!("no guard of {name} runs"))?.id();
+        wait_for(AGENT_LIMIT, &format!("the guard of {name} to start its agent"), || {
+            Ok(children(guard)?.into_iter().next())
+        })
+    }
+
+    /// Whether the process that was started for one host (its guard, when it has one) has ended by itself, e.g. because
+    /// the simulator killed it.
     ///
     /// # Errors
     /// When the system does not tell.
@@ -176,10 +246,30 @@ impl Agents {
         }
     }
 
-    /// Process id of one agent.
+    /// Process id of one agent, once its guard has started it.
     #[must_use]
     pub fn process_id(&self, name: &str) -> Option<u32> {
+        self.agent_id(name).ok()
+    }
+
+    /// Process id of one guard.
+    #[must_use]
+    pub fn guard_id(&self, name: &str) -> Option<u32> {
         self.running.get(name).map(Child::id)
+    }
+
+    /// Runs a console verb of one host to its end, whatever it ends with.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn verb(&self, name: &str, arguments: &[&str]) -> anyhow::Result<Output> {
+        let settings = self.settings_file(name);
+        let output = Command::new(&self.agent)
+            .args(arguments)
+            .args(["--config", text(&settings)?])
+            .stdin(Stdio::null())
+            .output();
+        output.with_context(|| format!("`{}` of {name} cannot be run", arguments.join(" ")))
     }
 
     /// What an agent's own `status` says.
@@ -187,23 +277,37 @@ impl Agents {
     /// # Errors
     /// When it fails.
     pub fn status(&self, name: &str) -> anyhow::Result<serde_json::Value> {
-        let settings = self.settings_file(name);
-        let printed = run(&self.agent, &["status", "--json", "--config", text(&settings)?])?;
-        serde_json::from_str(&printed).with_context(|| format!("status of {name} printed: {printed}"))
+        // The exit code tells in short what the text tells in full.
+        let output = self.verb(name, &["status", "--json"])?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let context = || format!("status of {name} ended with {} and printed: {printed}", output.status);
+        serde_json::from_str(&printed).with_context(context)
     }
 
     pub(super) fn kill_all(&mut self) {
-        for child in self.running.values_mut() {
-            let _gone = child.kill();
+        for (_, guard) in std::mem::take(&mut self.running) {
+            let _gone = end(guard);
         }
-        for child in self.running.values_mut() {
-            let _reaped = child.wait();
+        for agent in self.orphans.drain(..) {
+            let _gone = signal_group(agent, "KILL");
         }
-        self.running.clear();
     }
 }
 
-/// Copies a folder; links are followed.
+/// Ends a guard, its agent, and what that had started. The guard first: it would start another agent.
+fn end(mut guard: Child) -> anyhow::Result<()> {
+    signal(guard.id(), "STOP")?;
+    let agents = children(guard.id())?;
+    guard.kill().context("the guard cannot be killed")?;
+    guard.wait().context("the guard did not end")?;
+    for agent in agents {
+        // It may have ended in between.
+        let _gone = signal_group(agent, "KILL");
+    }
+    Ok(())
+}
+
+/// Copies a folder without its sockets; links are followed.
 fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
     let context = || format!("{} cannot be copied", from.display());
     fs::create_dir_all(to).with_context(context)?;
@@ -212,7 +316,7 @@ fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
             copy_files(&entry.path(), &target)?;
-        } else {
+        } else if entry.path().is_file() {
             fs::copy(entry.path(), target).with_context(context)?;
         }
     }

@@ -5,6 +5,7 @@
 
 mod agents;
 mod config;
+mod processes;
 mod programs;
 pub mod story;
 mod wait;

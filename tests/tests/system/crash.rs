@@ -54,7 +54,7 @@ fn dies(
     let open = lab.agents.status(canary)?;
     assert_eq!(open["open_change"], change["id"], "its journal knows what was begun: {open:#}");
     set_faults(lab, canary, Vec::new())?;
-    lab.agents.start(canary)?;
+    lab.agents.start_without_guard(canary)?;
     let rollout = wait_ended(lab, &change)?;
     assert_eq!(rollout.phase, "halted", "{rollout:#?}");
     assert_eq!(rollout.word(canary), "rolled_back", "{rollout:#?}");
@@ -71,6 +71,10 @@ fn an_agent_killed_at_any_step_ends_as_before() {
     use FaultAction::{FailBefore, KillCallerAfterChange, KillCallerBefore};
     in_lab(2, |lab| {
         let names = bring_up(lab)?;
+        // A guard would start the agent again before the test has looked.
+        lab.agents.kill(&names[0])?;
+        lab.agents.start_without_guard(&names[0])?;
+        wait_connected(lab, names.len())?;
         let restarted = "the agent was restarted";
         dies(lab, &attempt(1, "211"), restarted, |lines| vec![at_step(lines, 0, KillCallerAfterChange)])?;
         dies(lab, &attempt(2, "212"), restarted, |lines| {

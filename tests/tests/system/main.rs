@@ -3,9 +3,13 @@
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod cut;
+#[cfg(test)]
+mod guard;
 #[cfg(test)]
 mod host_faults;
 #[cfg(test)]

@@ -1,0 +1,92 @@
+//! The console's end of the socket. Must not act on the host.
+
+use super::wire::{ANSWER_BYTES_MAX, ANSWER_LIMIT, Answer, LINE_LIMIT, Request};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Nobody listens.
+    #[error("no agent runs")]
+    NoAgent,
+    /// Somebody listens and does not answer.
+    #[error(
+        "the agent is there but does not answer ({detail}); its guard ends it within 30 s, then ask again"
+    )]
+    Silent {
+        /// What happened.
+        detail: String,
+    },
+}
+
+/// Asks a running agent.
+pub fn ask(path: &Path, request: &Request) -> Result<Answer, AskError> {
+    let mut stream = UnixStream::connect(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => AskError::NoAgent,
+        _ => AskError::Silent { detail: error.to_string() },
+    })?;
+    converse(&mut stream, request).map_err(|error| AskError::Silent { detail: error.to_string() })
+}
+
+fn converse(stream: &mut UnixStream, request: &Request) -> std::io::Result<Answer> {
+    stream.set_write_timeout(Some(LINE_LIMIT))?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT + LINE_LIMIT))?;
+    let mut text = serde_json::to_vec(request)?;
+    text.push(b'\n');
+    stream.write_all(&text)?;
+    let mut line = String::new();
+    BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut line)?;
+    Ok(serde_json::from_str(&line)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::seat::{Seat, take};
+    use crate::console::server::serve;
+
+    #[test]
+    fn a_request_is_answered_and_nonsense_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.sock");
+        assert!(matches!(ask(&path, &Request::Ping), Err(AskError::NoAgent)));
+        let Ok(Seat::Taken(listener)) = take(&path) else { panic!("nobody is there") };
+        serve(listener, |request| match request {
+            Request::Ping => Answer::Pong,
+            other => Answer::Done { text: format!("{other:?}") },
+        })
+        .unwrap();
+        assert_eq!(ask(&path, &Request::Ping).unwrap(), Answer::Pong);
+        let release = Request::Release { by: "root".to_owned() };
+        assert_eq!(ask(&path, &release).unwrap(), Answer::Done { text: format!("{release:?}") });
+        for nonsense in ["{}\n", "{\"verb\":\"reboot\"}\n", "hello\n"] {
+            let mut stream = UnixStream::connect(&path).unwrap();
+            stream.write_all(nonsense.as_bytes()).unwrap();
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).unwrap();
+            assert!(line.contains("cannot be understood"), "{line}");
+        }
+        // Too long is cut off and therefore nonsense; a look without a word is no request.
+        let mut stream = UnixStream::connect(&path).unwrap();
+        let long = format!("{{\"verb\":\"rollback\",\"reason\":\"{}\"}}\n", "x".repeat(5_000));
+        let _ = stream.write_all(long.as_bytes());
+        let mut line = String::new();
+        // The rest of the request is thrown away with the connection, which may take the answer along.
+        let read = BufReader::new(&stream).read_line(&mut line);
+        assert!(read.is_err() || line.contains("cannot be understood"), "{line}");
+        drop(UnixStream::connect(&path).unwrap());
+        assert_eq!(ask(&path, &Request::Ping).unwrap(), Answer::Pong);
+    }
+
+    #[test]
+    fn one_that_listens_without_answering_is_told_apart_from_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.sock");
+        let Ok(Seat::Taken(listener)) = take(&path) else { panic!("nobody is there") };
+        let hang_up = std::thread::spawn(move || drop(listener.accept()));
+        assert!(matches!(ask(&path, &Request::Status), Err(AskError::Silent { .. })));
+        hang_up.join().unwrap();
+    }
+}
