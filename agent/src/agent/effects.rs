@@ -87,13 +87,7 @@ fn on_host_or_link(agent: &mut Agent, effect: Effect) -> Option<Event> {
             give(agent, Job::Run { call: CallOf::Inverse(position), operation })
         }
         Effect::Persist => give(agent, Job::Persist),
-        Effect::Probe { token, probes } => {
-            let unasked = |probe| ProbeResult {
-                probe,
-                verdict: ProbeVerdict::Unknown { detail: "this agent cannot ping yet".to_owned() },
-            };
-            Some(Event::Probed { token, results: probes.into_iter().map(unasked).collect() })
-        }
+        Effect::Probe { token, probes } => give(agent, Job::Probe { token, probes }),
         Effect::TryConfirm { change, generation, digest } => {
             ask(agent, change, generation, digest);
             None
@@ -145,7 +139,13 @@ fn give(agent: &Agent, job: Job) -> Option<Event> {
         }
         Job::Persist => Some(Event::Persisted(Err(detail))),
         // The machine asks for no probes yet.
-        Job::Probe { .. } => None,
+        Job::Probe { token, probes } => {
+            let unasked = |probe| {
+                let detail = detail.clone();
+                ProbeResult { probe, verdict: ProbeVerdict::Unknown { detail } }
+            };
+            Some(Event::Probed { token, results: probes.into_iter().map(unasked).collect() })
+        }
     }
 }
 

@@ -218,6 +218,10 @@ impl Session {
                 let ack = self.ack(FromCoordinator::OutcomeAck { change, generation: outcome.generation });
                 FleetEvent::Outcome { host, outcome, ack }
             }
+            FromAgent::Local(action) => {
+                let ack = self.ack(FromCoordinator::LocalAck { sequence: action.sequence });
+                FleetEvent::Local { host, action, ack }
+            }
             FromAgent::Drift(report) => {
                 if report.host != host {
                     let text = format!("a drift report about {}, which is not this host", report.host);
