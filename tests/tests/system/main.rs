@@ -18,3 +18,5 @@ mod refusals;
 mod second_opinion;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod witness;
