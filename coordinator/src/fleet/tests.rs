@@ -423,10 +423,11 @@ async fn a_ping_without_an_answer_is_unknown() {
         ProbeVerdict::Unknown { detail } => detail,
         other => panic!("{other}"),
     };
-    let gone = rig.fleet.ping(&host("esx01"), peer_ping(), Duration::from_secs(60));
+    let esx01 = host("esx01");
+    let gone = rig.fleet.ping(&esx01, peer_ping(), Duration::from_secs(60));
     assert!(unknown(within(gone).await).contains("not connected"));
     let mut silent = rig.agent("esx01", "i-1").await;
-    let late = rig.fleet.ping(&host("esx01"), peer_ping(), Duration::from_millis(20));
+    let late = rig.fleet.ping(&esx01, peer_ping(), Duration::from_millis(20));
     assert!(unknown(within(late).await).contains("no answer"));
     assert!(matches!(silent.next().await, FromCoordinator::Ping(_)));
 }

@@ -30,8 +30,8 @@ use tokio::task::JoinSet;
 
 /// Witnesses asked per adapter.
 pub const WITNESSES_MAX: usize = 3;
-/// Hosts whose networks are read while looking for witnesses.
-const CANDIDATES_MAX: usize = 64;
+/// Hosts whose networks are read while looking for witnesses; the search ends with the first ones that fit.
+const CANDIDATES_MAX: usize = 1000;
 /// Time for one round of pings. A ping itself has 5 s on a host; a try of the confirmation has 10 s in all.
 pub const ROUND_LIMIT: Duration = Duration::from_secs(7);
 /// Packets of one ping.
