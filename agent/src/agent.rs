@@ -16,7 +16,8 @@ use crate::journal::{self, Journal, Opened};
 use crate::link::backoff::{Backoff, seed};
 use crate::link::stream::{Link, LinkEvent};
 use crate::settings::Settings;
-use engine::apply::{ApplyMachine, Effect, Event as ApplyEvent, Seen};
+use engine::apply::{ApplyMachine, Effect, Event as ApplyEvent, JournalHealth, Seen};
+use engine::safety::SafetyLimits;
 use model::{ApplyPhase, BootId};
 use proto::convert::{AgentHello, FromAgent, FromCoordinator};
 use report::Reports;
@@ -89,7 +90,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let settings = Arc::new(settings);
     let (journal, Opened { replay, health, .. }) = journal::open(&settings.state_dir, &boot);
-    if let engine::apply::JournalHealth::Damaged { detail } = &health {
+    if let JournalHealth::Damaged { detail } = &health {
         tracing::error!(detail, "the journal cannot be trusted: no order is taken");
     }
     let (shell, local) = surroundings.begin(&health);
@@ -139,6 +140,8 @@ pub async fn run(
         look_full: true,
     };
     tracing::info!(host = %agent.settings.host_id, boot = agent.boot.0, "agent started");
+    let storage_vmks = agent.settings.storage_vmks.clone();
+    agent.machine.set_limits(SafetyLimits { storage_vmks });
     agent.take_holds();
     agent.perform(effects);
     agent.tell_guard();
@@ -265,6 +268,11 @@ impl Agent {
             }
             LinkEvent::Order(Ok(order)) => {
                 tracing::info!(change = %order.change, generation = order.generation.0, "order received");
+                let health = match self.journal.writable() {
+                    Ok(()) => JournalHealth::Sound,
+                    Err(error) => JournalHealth::Damaged { detail: error.to_string() },
+                };
+                self.machine.set_journal_health(health);
                 self.take_holds();
                 self.step(ApplyEvent::OrderReceived(order));
             }
@@ -289,7 +297,15 @@ impl Agent {
                 self.look_soon(Duration::ZERO);
             }
             FromCoordinator::AreYouThere => self.send_heartbeat(),
-            FromCoordinator::Welcome { .. } | FromCoordinator::Order(_) | FromCoordinator::Goodbye { .. } => {
+            FromCoordinator::LocalAck { sequence } => {
+                let effects = self.machine.local_acknowledged(sequence);
+                self.perform(effects);
+            }
+            // The stream answers pings itself.
+            FromCoordinator::Welcome { .. }
+            | FromCoordinator::Order(_)
+            | FromCoordinator::Goodbye { .. }
+            | FromCoordinator::Ping(_) => {
                 tracing::warn!("message of the coordinator out of turn");
             }
         }
@@ -324,6 +340,8 @@ impl Agent {
                 tracing::info!(inverse = position, result = ?result, "inverse done");
                 self.step(ApplyEvent::InverseDone { position, result });
             }
+            // The machine asks for no probes yet.
+            Answer::Probed { token, results } => self.step(ApplyEvent::Probed { token, results }),
             Answer::Persisted(result) => {
                 if let Err(error) = &result {
                     tracing::error!(
@@ -353,6 +371,9 @@ impl Agent {
             let drift = self.drift.current().is_some();
             let committed = self.machine.memory().committed_generation();
             self.reports.heartbeat(self.machine.phase(), committed, drift);
+            for action in &self.machine.memory().local {
+                self.reports.send(FromAgent::Local(action.clone()));
+            }
         }
     }
 

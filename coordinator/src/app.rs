@@ -31,6 +31,7 @@ use crate::tasks::fleet_intake::{self, IntakeParts, ProgressBoard};
 use crate::tasks::repo_sync::{MirrorThread, RepoHandle, RepoSignals};
 use crate::tasks::rollout_driver::{self, RolloutHandle, SentLog};
 use crate::tasks::wall_now;
+use crate::tasks::witness::{LateFleet, Witnesses};
 use crate::trust::Authority;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -107,15 +108,18 @@ impl App {
         let (stop, stopped) = watch::channel(false);
         let (writer, writing) = writer::spawn(db.clone());
         let sent = SentLog::default();
+        let peers = Arc::new(LateFleet::default());
+        let witnesses = Witnesses::new(db.clone(), Arc::<LateFleet>::clone(&peers));
         let fleet_parts = FleetParts {
             authority,
             certificate,
             tokens: Arc::new(StoredTokens::new(db.clone())),
-            confirm: Arc::new(Confirmations::new(db.clone(), sent.clone())),
+            confirm: Arc::new(Confirmations::new(db.clone(), sent.clone(), witnesses)),
         };
         let fleet_settings = FleetSettings { heartbeat: settings.heartbeat, ..FleetSettings::default() };
         let (server, fleet, events) = fleet::start(agents, fleet_settings, fleet_parts)
             .map_err(|error| ServeError::Fleet(error.to_string()))?;
+        peers.started(fleet.clone());
         let signals = RepoSignals::default();
         let nudge_repo = signals.handle();
         let (driver, driving) = rollout_driver::spawn(

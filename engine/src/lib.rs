@@ -14,4 +14,5 @@ pub mod probe;
 pub mod project;
 pub mod resolve;
 pub mod rollout;
+pub mod safety;
 pub mod verify;

@@ -7,11 +7,16 @@
 //! 1. run [`fingerprint_queries`]; when [`fingerprint`] is as before, nothing changed;
 //! 2. else run [`detail_queries`] until it names no more (two rounds on most hosts);
 //! 3. [`assemble`].
+//!
+//! Around known calls the second round may be shorter: [`carry`] the answers of the last full reading that the
+//! calls do not touch, then go on with [`detail_queries`].
 
 mod assemble;
 mod policies;
+mod touched;
 
 pub use assemble::{assemble, management_vmk};
+pub use touched::{Touched, carry};
 
 use crate::error::FailureKind;
 use crate::netstack::NetstackRecord;

@@ -133,6 +133,9 @@ pub struct Host {
     /// The physical network around the host; kept in a file of its own.
     #[serde(skip)]
     pub fabric: Fabric,
+    /// Other hosts on the same physical network that a ping may be for; empty for a host on its own.
+    #[serde(skip)]
+    pub neighbours: Vec<Host>,
 }
 
 impl Host {

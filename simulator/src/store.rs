@@ -1,7 +1,7 @@
 //! A simulated host on disk, and the `esxcli` program over it.
 //!
 //! Owns: the files of a host directory: `state.json`, `fabric.json`, `faults.json`, `latency_ms`, `boot_id`,
-//! `calls.log`, `lock`. Writers take the lock and replace the file; readers read the file they find. Must not: know
+//! `calls.log`, `lock`. Directories beside it are its neighbours on the physical network (read for pings only). Writers take the lock and replace the file; readers read the file they find. Must not: know
 //! commands. Called by the binaries and by tests.
 
 use crate::faults::{FaultAction, FaultPlan};
@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
@@ -19,6 +20,8 @@ use std::time::Duration;
 pub const CALL_SEPARATOR: char = '\u{1f}';
 /// Name of the save program.
 pub const AUTO_BACKUP: &str = "auto-backup.sh";
+/// The command that other hosts answer.
+const PING: &str = "network diag ping";
 /// Answer of the `garbage` fault.
 const GARBAGE: &str = "\u{fffd}\u{1}<structure ty\0peName=\"\n}{[\u{fffd}\n";
 
@@ -109,6 +112,35 @@ impl HostDir {
         Ok(host)
     }
 
+    /// The host for a reading call; for a ping with the neighbours it may be for.
+    fn load_for(&self, argv: &[String]) -> Result<Host, StoreError> {
+        let mut host = self.load()?;
+        let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+        if crate::cli::command_words(&words).starts_with(PING) {
+            let values = words.iter().map(|word| word.rsplit('=').next().unwrap_or_default());
+            if let Some(target) = values.filter_map(|value| value.parse::<Ipv4Addr>().ok()).next() {
+                host.neighbours = self.neighbours_with(target);
+            }
+        }
+        Ok(host)
+    }
+
+    /// The hosts of the directories beside this one whose files mention an address. One that cannot be read answers no ping
+    /// and is passed over.
+    fn neighbours_with(&self, address: Ipv4Addr) -> Vec<Host> {
+        let own = self.dir.file_name();
+        let Some(root) = self.dir.parent() else { return Vec::new() };
+        let needle = format!("\"{address}\"");
+        let siblings = fs::read_dir(root).into_iter().flatten().filter_map(Result::ok);
+        let others = siblings.filter(|entry| Some(entry.file_name().as_os_str()) != own);
+        let mentions = |dir: &PathBuf| {
+            fs::read_to_string(dir.join("state.json")).is_ok_and(|text| text.contains(&needle))
+        };
+        let mut found: Vec<PathBuf> = others.map(|entry| entry.path()).filter(mentions).collect();
+        found.sort();
+        found.into_iter().filter_map(|dir| Self::new(dir).load().ok()).collect()
+    }
+
     fn save(&self, host: &Host) -> Result<(), StoreError> {
         self.replace_json("state.json", host)?;
         let boot_id = format!("{}\n", host.boot.id);
@@ -182,7 +214,11 @@ impl HostDir {
 
     /// Runs one command without faults, latency or a line in the log: what a person at the console does.
     pub fn exec(&self, argv: &[String]) -> Result<Output, StoreError> {
-        if Host::is_write(argv) { self.update(|host| host.run(argv)) } else { Ok(self.load()?.run(argv)) }
+        if Host::is_write(argv) {
+            self.update(|host| host.run(argv))
+        } else {
+            Ok(self.load_for(argv)?.run(argv))
+        }
     }
 
     /// Runs the program as an agent calls it: logged, slow, and wrong when a fault says so.
@@ -197,7 +233,7 @@ impl HostDir {
                     host.run(argv)
                 });
             }
-            let mut host = self.load()?;
+            let mut host = self.load_for(argv)?;
             sleep(self.latency(&host));
             Ok(host.run(argv))
         })

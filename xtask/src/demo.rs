@@ -3,11 +3,13 @@
 //! Owns: the story and what is printed. Must not: reach into the product; it uses the programs people use. Called by
 //! `main`. Nothing outside the target folder is touched.
 
+mod cut;
+
 use crate::Outcome;
 use crate::process::cargo;
 use crate::report::{Report, Style};
 use anyhow::{Context, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::Value;
@@ -32,9 +34,21 @@ pub struct DemoArgs {
     /// Simulated hosts, each with a real agent.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(2..=i64::from(HOSTS_MAX)))]
     hosts: u32,
+    /// What happens.
+    #[arg(long, value_enum, default_value_t = Scenario::BackupNetwork)]
+    scenario: Scenario,
     /// End when the story is told, instead of staying up to be looked at.
     #[arg(long)]
     exit: bool,
+}
+
+/// The stories that can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scenario {
+    /// A change that goes well, and drift afterwards.
+    BackupNetwork,
+    /// A change that cuts management off, with the author's allowance: every host it reaches goes back by itself.
+    CutManagement,
 }
 
 /// What the demo did, for programs.
@@ -86,11 +100,14 @@ pub fn run(root: &Path, args: &DemoArgs, report: &Report) -> anyhow::Result<Outc
         args.hosts
     ));
     let mut lab = Lab::start(&settings, programs)?;
-    match tell(&mut lab, args.hosts, &teller, started) {
-        Ok(summary) => {
-            finish(&lab, &summary, args, report)?;
-            Ok(Outcome::Passed)
-        }
+    let told = match args.scenario {
+        Scenario::BackupNetwork => tell(&mut lab, args.hosts, &teller, started)
+            .and_then(|summary| finish(&lab, &summary, args, report)),
+        Scenario::CutManagement => cut::tell(&mut lab, args.hosts, &teller, started)
+            .and_then(|summary| finish(&lab, &summary, args, report)),
+    };
+    match told {
+        Ok(()) => Ok(Outcome::Passed),
         Err(error) => {
             let kept = folder.keep();
             teller.say(&format!("The logs are kept in {}", kept.join("lab/log").display()));
@@ -107,7 +124,8 @@ fn build(root: &Path, teller: &Teller) -> anyhow::Result<Programs> {
     Programs::in_folder(&root.join("target").join("debug"))
 }
 
-fn tell(lab: &mut Lab, hosts: u32, teller: &Teller, started: Instant) -> anyhow::Result<Summary> {
+/// Agents enrolled, hosts read, the baseline in Git and confirmed.
+fn bring_up(lab: &mut Lab, hosts: u32, teller: &Teller) -> anyhow::Result<()> {
     let bar = teller.bar(u64::from(hosts), "enrolling agents");
     lab.enrol_all(|done| bar.set_position(done as u64))?;
     bar.finish();
@@ -116,7 +134,11 @@ fn tell(lab: &mut Lab, hosts: u32, teller: &Teller, started: Instant) -> anyhow:
 
     lab.import(ROLLOUT_LIMIT)?;
     teller.say("The live hosts were written to Git; the first plan was empty on every host; the baseline is confirmed.");
+    Ok(())
+}
 
+fn tell(lab: &mut Lab, hosts: u32, teller: &Teller, started: Instant) -> anyhow::Result<Summary> {
+    bring_up(lab, hosts, teller)?;
     let story = Story::backup_network();
     let merged = Instant::now();
     let commit = story.merge(lab)?;
@@ -223,7 +245,7 @@ fn drift(lab: &Lab, teller: &Teller) -> anyhow::Result<usize> {
     Ok(seen.len())
 }
 
-fn finish(lab: &Lab, summary: &Summary, args: &DemoArgs, report: &Report) -> anyhow::Result<()> {
+fn finish(lab: &Lab, summary: &impl Serialize, args: &DemoArgs, report: &Report) -> anyhow::Result<()> {
     if report.style() == Style::Json {
         report.object(summary)?;
     }

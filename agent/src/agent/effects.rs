@@ -2,9 +2,10 @@
 
 use super::Agent;
 use crate::host::observe::Depth;
+use crate::host::planning::touched_by_plan;
 use crate::host::worker::{CallOf, Job, Purpose};
 use crate::link::confirm::confirm;
-use engine::apply::{ConfirmVerdict, Effect, Event, EventKind, Record, StepResult};
+use engine::apply::{ConfirmVerdict, Effect, Event, EventKind, Open, Record, State, StepResult};
 use model::{ApplyPhase, ChangeId, Generation, PlanDigest, ProbeResult, ProbeVerdict};
 use proto::convert::{ConfirmQuestion, FromAgent, StepProgress, Verdict};
 use std::collections::VecDeque;
@@ -52,12 +53,30 @@ fn ends_something(record: &Record) -> bool {
     matches!(record, Record::Closed(_) | Record::Persisted)
 }
 
+/// How much the machine needs to see: what the change touches while it goes forth, everything once there is doubt.
+fn depth(state: &State) -> Depth {
+    let around = |open: &Open| {
+        let transaction = &open.transaction;
+        Depth::Touched(touched_by_plan(&transaction.plan, &transaction.pre_image))
+    };
+    match state {
+        State::Planning(at) => Depth::Order(at.order.clone()),
+        State::Applying(at) => around(&at.open),
+        State::Verifying(at) if at.attempt == 1 => around(&at.open),
+        State::Verifying(_)
+        | State::RollingBack(_)
+        | State::Idle
+        | State::Probing(_)
+        | State::AwaitingConfirm(_)
+        | State::Holding(_) => Depth::Full,
+    }
+}
+
 fn on_host_or_link(agent: &mut Agent, effect: Effect) -> Option<Event> {
     match effect {
         Effect::Observe { token } => {
-            let wall = agent.clock.now().wall;
-            let job = Job::Observe { purpose: Purpose::Machine(token), depth: Depth::Full, wall };
-            give(agent, job)
+            let (depth, wall) = (depth(agent.machine.state()), agent.clock.now().wall);
+            give(agent, Job::Observe { purpose: Purpose::Machine(token), depth, wall })
         }
         Effect::RunStep { index, operation } => {
             tracing::info!(step = index, operation = ?operation, "step begins");
@@ -68,13 +87,7 @@ fn on_host_or_link(agent: &mut Agent, effect: Effect) -> Option<Event> {
             give(agent, Job::Run { call: CallOf::Inverse(position), operation })
         }
         Effect::Persist => give(agent, Job::Persist),
-        Effect::Probe { token, probes } => {
-            let unasked = |probe| ProbeResult {
-                probe,
-                verdict: ProbeVerdict::Unknown { detail: "this agent cannot ping yet".to_owned() },
-            };
-            Some(Event::Probed { token, results: probes.into_iter().map(unasked).collect() })
-        }
+        Effect::Probe { token, probes } => give(agent, Job::Probe { token, probes }),
         Effect::TryConfirm { change, generation, digest } => {
             ask(agent, change, generation, digest);
             None
@@ -125,6 +138,14 @@ fn give(agent: &Agent, job: Job) -> Option<Event> {
             Some(Event::InverseDone { position, result: StepResult::Failed { detail } })
         }
         Job::Persist => Some(Event::Persisted(Err(detail))),
+        // The machine asks for no probes yet.
+        Job::Probe { token, probes } => {
+            let unasked = |probe| {
+                let detail = detail.clone();
+                ProbeResult { probe, verdict: ProbeVerdict::Unknown { detail } }
+            };
+            Some(Event::Probed { token, results: probes.into_iter().map(unasked).collect() })
+        }
     }
 }
 

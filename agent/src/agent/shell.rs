@@ -221,6 +221,12 @@ impl Agent {
         }
         self.note_local(LocalVerb::Release, &tidy_reason(by));
         self.take_holds();
+        // A change that waits because somebody else changed the host goes on.
+        if self.machine.phase() == ApplyPhase::Holding
+            && let Some(change) = self.machine.state().order().map(|order| order.change.clone())
+        {
+            self.step(ApplyEvent::HoldReleased { change });
+        }
         Answer::Done { text: "the host is released: it takes orders again".to_owned() }
     }
 }

@@ -6,5 +6,7 @@
 pub mod apply;
 pub mod boot;
 pub mod observe;
+pub mod ping;
+pub mod planning;
 pub mod runner;
 pub mod worker;

@@ -1,14 +1,20 @@
 //! Reading the host: lists first, all of it when something changed, when it is time, or when asked.
 //!
+//! Around a change only what its plan touches is read again; the rest is carried from the last full reading of this
+//! process, at most [`Settings::full_read_period`] old. In doubt everything is read.
+//!
 //! Owns: the choice of the output format, the parallel calls and their count. Must not: interpret
 //! answers; `esxcli` does. Called by `worker` and the command line, never on the event loop's thread.
 
+use super::planning;
 use super::runner::{RunError, Runner};
 use crate::settings::Settings;
 use esxcli::formatter::{self, ProbeOutput};
-use esxcli::observe::{Answers, assemble, detail_queries, fingerprint, fingerprint_queries, management_vmk};
+use esxcli::observe::{
+    Answers, Touched, assemble, carry, detail_queries, fingerprint, fingerprint_queries, management_vmk,
+};
 use esxcli::{FailureKind, Formatter, Query, QueryError, Value};
-use model::{BootId, ObservedNetwork, Wall};
+use model::{BootId, ObservedNetwork, Order, Wall};
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -36,18 +42,32 @@ pub enum ObserveError {
 }
 
 /// How much is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Depth {
     /// The lists; the rest only when they changed or it is time.
     WhenChanged,
     /// Everything.
     Full,
+    /// The lists, and of the rest what these calls touch or what the lists show as changed.
+    Touched(Touched),
+    /// What this order is judged from: the lists and what its plan touches, if that is enough, else everything.
+    Order(Box<Order>),
 }
 
-struct LastFull {
+/// The last reading; what was carried into it is as old as `full_at`.
+struct Last {
     fingerprint: String,
+    answers: Answers,
     observed: ObservedNetwork,
-    read_at: Instant,
+    full_at: Instant,
+}
+
+/// Where a reading stands: its lists, where it goes, and its stamp.
+struct Reading<'a> {
+    formatter: Formatter,
+    lists: Answers,
+    boot: &'a BootId,
+    wall: Wall,
 }
 
 /// Reads one host.
@@ -58,7 +78,7 @@ pub struct Observer {
     full_period: Duration,
     coordinator: Option<Ipv4Addr>,
     formatter: Option<Formatter>,
-    last: Option<LastFull>,
+    last: Option<Last>,
     calls: AtomicUsize,
 }
 
@@ -95,38 +115,67 @@ impl Observer {
         let result = self.read(depth, boot, wall);
         let calls = u32::try_from(self.calls.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
         if result.is_err() {
-            // The host may come back with another release: choose the format anew.
+            // The host may come back with another release: choose the format anew, carry nothing over.
             self.formatter = None;
+            self.last = None;
         }
         (result, calls)
     }
 
     fn read(&mut self, depth: Depth, boot: &BootId, wall: Wall) -> Result<ObservedNetwork, ObserveError> {
         let formatter = self.formatter()?;
-        let mut answers = Answers::new();
-        self.ask(formatter, fingerprint_queries(), &mut answers);
-        nothing_read(&answers)?;
-        let print = fingerprint(&answers);
-        if depth == Depth::WhenChanged
-            && let Some(last) = &self.last
-            && last.fingerprint == print
-            && last.read_at.elapsed() < self.full_period
-        {
-            return Ok(ObservedNetwork { taken_at: wall, ..last.observed.clone() });
-        }
+        let mut lists = Answers::new();
+        self.ask(formatter, fingerprint_queries(), &mut lists);
+        nothing_read(&lists)?;
+        let reading = Reading { formatter, lists, boot, wall };
+        let last = self.last.take().filter(|last| last.full_at.elapsed() < self.full_period);
+        let next = match (last, depth) {
+            (None, _) | (_, Depth::Full) => self.read_all(reading),
+            (Some(last), Depth::WhenChanged) => {
+                if fingerprint(&reading.lists) == last.fingerprint {
+                    let observed = ObservedNetwork { taken_at: wall, ..last.observed };
+                    Last { observed, ..last }
+                } else {
+                    self.read_all(reading)
+                }
+            }
+            (Some(last), Depth::Touched(touched)) => {
+                let carried = carry(&last.answers, &reading.lists, &touched);
+                self.read_rest(&reading, carried, last.full_at)
+            }
+            (Some(last), Depth::Order(order)) => self.read_for_order(reading, &last, &order),
+        };
+        Ok(self.last.insert(next).observed.clone())
+    }
+
+    fn read_all(&self, reading: Reading<'_>) -> Last {
+        self.read_rest(&reading, Answers::new(), Instant::now())
+    }
+
+    /// Asks what the lists name and was not carried.
+    fn read_rest(&self, reading: &Reading<'_>, carried: Answers, full_at: Instant) -> Last {
+        let mut answers = carried;
+        answers.extend(reading.lists.clone());
         for _ in 0..ROUNDS_MAX {
             let queries = detail_queries(&answers);
             if queries.is_empty() {
                 break;
             }
-            self.ask(formatter, queries, &mut answers);
+            self.ask(reading.formatter, queries, &mut answers);
         }
-        let mut observed = assemble(&answers, wall);
-        observed.facts.boot_id = boot.clone();
+        let mut observed = assemble(&answers, reading.wall);
+        observed.facts.boot_id = reading.boot.clone();
         observed.management_vmk = management_vmk(&observed, self.coordinator);
-        self.last =
-            Some(LastFull { fingerprint: print, observed: observed.clone(), read_at: Instant::now() });
-        Ok(observed)
+        Last { fingerprint: fingerprint(&reading.lists), answers, observed, full_at }
+    }
+
+    fn read_for_order(&self, reading: Reading<'_>, last: &Last, order: &Order) -> Last {
+        let unchanged = fingerprint(&reading.lists) == last.fingerprint;
+        let touched = planning::touched_by_order(order, &last.observed).filter(|_| unchanged);
+        let Some(touched) = touched else { return self.read_all(reading) };
+        let carried = carry(&last.answers, &reading.lists, &touched);
+        let next = self.read_rest(&reading, carried.clone(), last.full_at);
+        if planning::is_enough(order, &next.observed, &carried) { next } else { self.read_all(reading) }
     }
 
     /// The best format this host offers; found once.
@@ -226,3 +275,6 @@ fn nothing_read(answers: &Answers) -> Result<(), ObserveError> {
         Some(_) | None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

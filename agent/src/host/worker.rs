@@ -5,10 +5,11 @@
 
 use super::apply::{run_operation, save};
 use super::observe::{Depth, Observer};
+use super::ping::run_probes;
 use super::runner::Runner;
 use crate::settings::Settings;
 use engine::apply::StepResult;
-use model::{BootId, ObservedNetwork, Operation, Wall};
+use model::{BootId, ObservedNetwork, Operation, Probe, ProbeResult, Wall};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -57,6 +58,14 @@ pub enum Job {
     },
     /// Save its configuration.
     Persist,
+    /// Send pings from it.
+    #[expect(dead_code, reason = "asked for when the machine has its probing phase")]
+    Probe {
+        /// The machine wants this back.
+        token: u32,
+        /// Which.
+        probes: Vec<Probe>,
+    },
 }
 
 /// What came of a job.
@@ -80,6 +89,14 @@ pub enum Answer {
     },
     /// It was saved, or not.
     Persisted(Result<(), String>),
+    /// Pings were sent.
+    #[expect(dead_code, reason = "read when the machine has its probing phase")]
+    Probed {
+        /// As in the job.
+        token: u32,
+        /// One result per probe, in their order.
+        results: Vec<ProbeResult>,
+    },
 }
 
 /// The way to the thread.
@@ -145,6 +162,9 @@ impl Hands {
                 Answer::Ran { call, result }
             }
             Job::Persist => Answer::Persisted(self.persist()),
+            Job::Probe { token, probes } => {
+                Answer::Probed { token, results: run_probes(&self.esxcli, probes) }
+            }
         }
     }
 

@@ -6,10 +6,12 @@
 use super::backoff::Backoff;
 use super::connect::{LinkError, connect};
 use super::tls::Identity;
+use crate::host::ping::PeerPinger;
+use crate::host::runner::Runner;
 use crate::settings::Settings;
 use engine::apply::{UnreadableOrder, read_order};
 use model::Order;
-use proto::convert::{AgentHello, FromAgent, FromCoordinator};
+use proto::convert::{AgentHello, FromAgent, FromCoordinator, PingReport};
 use proto::v1;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +21,8 @@ use tonic::Streaming;
 
 /// Messages that may wait for the connection: one of each kind, and progress.
 const OUTGOING_MAX: usize = 32;
+/// Reports of pings that may wait for the stream: all that may run at once, and those of a stream before.
+const PING_REPORTS_MAX: usize = 16;
 /// A stream that lived this long was a good one.
 const GOOD_STREAM: Duration = Duration::from_secs(30);
 /// Longest wait for the first message.
@@ -56,6 +60,12 @@ pub struct Link {
     pub backoff: Backoff,
 }
 
+/// Pings for other hosts.
+struct Pings<'a> {
+    pinger: &'a PeerPinger,
+    reports: &'a mut mpsc::Receiver<PingReport>,
+}
+
 /// Why a stream ended.
 enum End {
     /// The coordinator asked to come back within this time.
@@ -68,11 +78,14 @@ impl Link {
     /// Connects again and again until the event loop is gone.
     pub async fn run(mut self) {
         let mut next = 0usize;
+        let (reports, mut ping_reports) = mpsc::channel(PING_REPORTS_MAX);
+        let runner = Runner::new(&self.settings.esxcli, &self.settings.extra_env);
+        let pinger = PeerPinger::new(runner, reports);
         loop {
             let count = self.settings.coordinators.len().max(1);
             let address = self.settings.coordinators.get(next % count).cloned().unwrap_or_default();
             let started = Instant::now();
-            let wait = match self.session(&address).await {
+            let wait = match self.session(&address, &pinger, &mut ping_reports).await {
                 Ok(End::Over) => return,
                 Ok(End::Goodbye(spread)) => self.backoff.within(spread),
                 Err(error) => {
@@ -94,7 +107,12 @@ impl Link {
         }
     }
 
-    async fn session(&mut self, address: &str) -> Result<End, LinkError> {
+    async fn session(
+        &mut self,
+        address: &str,
+        pinger: &PeerPinger,
+        ping_reports: &mut mpsc::Receiver<PingReport>,
+    ) -> Result<End, LinkError> {
         let refused = |status: tonic::Status| LinkError::Refused {
             address: address.to_owned(),
             status: Box::new(status),
@@ -103,6 +121,7 @@ impl Link {
         let mut client = connect(&self.settings, address, Identity::Host).await?;
         // What was left from a stream before is stale.
         while self.outgoing.try_recv().is_ok() {}
+        while ping_reports.try_recv().is_ok() {}
         let (sender, receiver) = mpsc::channel(OUTGOING_MAX);
         let hello = FromAgent::Hello(self.hello.borrow().clone());
         self.pass_on(address, &sender, hello).await?;
@@ -127,7 +146,8 @@ impl Link {
                 return Err(LinkError::Ended { address: address.to_owned() });
             }
         }
-        self.pump(address, sender, incoming).await
+        let pings = Pings { pinger, reports: ping_reports };
+        self.pump(address, sender, incoming, pings).await
     }
 
     async fn pump(
@@ -135,6 +155,7 @@ impl Link {
         address: &str,
         sender: mpsc::Sender<v1::AgentMessage>,
         mut incoming: Streaming<v1::CoordinatorMessage>,
+        pings: Pings<'_>,
     ) -> Result<End, LinkError> {
         loop {
             tokio::select! {
@@ -150,6 +171,12 @@ impl Link {
                         Ok(LinkEvent::Message(FromCoordinator::Goodbye { spread })) => {
                             return Ok(End::Goodbye(Duration::from_millis(spread.0)));
                         }
+                        Ok(LinkEvent::Message(FromCoordinator::Ping(question))) => {
+                            if let Some(report) = pings.pinger.begin(question) {
+                                self.pass_on(address, &sender, FromAgent::Ping(report)).await?;
+                            }
+                            continue;
+                        }
                         Ok(event) => event,
                         Err(error) => {
                             tracing::warn!(%error, "message of the coordinator left out");
@@ -159,6 +186,9 @@ impl Link {
                     if self.events.send(event).await.is_err() {
                         return Ok(End::Over);
                     }
+                }
+                Some(report) = pings.reports.recv() => {
+                    self.pass_on(address, &sender, FromAgent::Ping(report)).await?;
                 }
                 message = self.outgoing.recv() => {
                     let Some(message) = message else { return Ok(End::Over) };

@@ -20,6 +20,7 @@ pub struct Fragment {
     pub auto_backup: Option<PathBuf>,
     pub socket: Option<PathBuf>,
     pub program: Option<PathBuf>,
+    pub storage_vmks: Option<Vec<String>>,
     pub coordinator_address: Option<Ipv4Addr>,
     pub observe_period_secs: Option<u64>,
     pub full_read_period_secs: Option<u64>,

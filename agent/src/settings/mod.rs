@@ -10,8 +10,8 @@ mod input;
 
 use fragment::Fragment;
 use input::Input;
-use model::HostId;
-use std::collections::BTreeMap;
+use model::{HostId, VmkName};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -79,6 +79,8 @@ pub struct Settings {
     pub socket: PathBuf,
     /// This program, where the name it was called by does not lead to it.
     pub program: Option<PathBuf>,
+    /// Adapters that carry storage without a tag saying so (iSCSI, NFS): never left without a live uplink.
+    pub storage_vmks: BTreeSet<VmkName>,
     /// The coordinator as routed on the host; tells the management adapter.
     pub coordinator_address: Option<Ipv4Addr>,
     /// Time between two looks at the host.
@@ -136,6 +138,8 @@ impl Settings {
         if reads == 0 || reads > PARALLEL_READS_MAX {
             return Err(("max_parallel_reads", format!("is {reads}: use 1 to {PARALLEL_READS_MAX}")));
         }
+        let storage_vmks = input.storage_vmks.into_iter().map(VmkName::new).collect::<Result<_, _>>();
+        let storage_vmks = storage_vmks.map_err(|error| ("storage_vmks", error.to_string()))?;
         let log_level = input
             .log_level
             .parse()
@@ -152,6 +156,7 @@ impl Settings {
             auto_backup: input.auto_backup,
             socket: input.socket,
             program: input.program,
+            storage_vmks,
             coordinator_address: input.coordinator_address,
             observe_period: secs("observe_period_secs", input.observe_period_secs)?,
             full_read_period: secs("full_read_period_secs", input.full_read_period_secs)?,

@@ -1,7 +1,7 @@
 //! What the fleet tells the composition root, and the way back for acknowledgements.
 
 use super::outgoing::Outgoing;
-use model::{ApplyOutcome, DriftReport, HostId, ObservedNetwork};
+use model::{ApplyOutcome, DriftReport, HostId, LocalAction, ObservedNetwork};
 use proto::convert::{AgentHello, FromCoordinator, StepProgress};
 use std::net::SocketAddr;
 
@@ -93,6 +93,15 @@ pub enum FleetEvent {
         host: HostId,
         /// The differences.
         report: Box<DriftReport>,
+    },
+    /// What a person did at the console of a host.
+    Local {
+        /// The host.
+        host: HostId,
+        /// What.
+        action: LocalAction,
+        /// Call after the commit.
+        ack: Ack,
     },
     /// A step was done.
     Progress {

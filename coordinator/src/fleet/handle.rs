@@ -1,6 +1,7 @@
 //! What the rest of the coordinator may ask of the fleet.
 
 use super::event::SessionId;
+use super::ping::OpenPings;
 use super::registry::Registry;
 use model::{ApplyPhase, BootId, Generation, HostId, Order, Wall};
 use proto::convert::FromCoordinator;
@@ -91,7 +92,12 @@ impl FleetHandle {
         self.offer(host, FromCoordinator::ObserveNow)
     }
 
-    fn offer(&self, host: &HostId, message: FromCoordinator) -> Result<(), SendOrderError> {
+    /// Pings that hosts were asked for.
+    pub(super) fn pings(&self) -> &Arc<OpenPings> {
+        &self.registry.pings
+    }
+
+    pub(super) fn offer(&self, host: &HostId, message: FromCoordinator) -> Result<(), SendOrderError> {
         self.registry.get(host).ok_or(SendOrderError::NotConnected)?.outgoing.offer(message)
     }
 }

@@ -10,6 +10,7 @@ mod connection;
 mod event;
 mod handle;
 mod outgoing;
+mod ping;
 mod registry;
 mod server;
 mod service;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use event::{Ack, FleetEvent, SessionId};
 pub use handle::{FleetHandle, LiveHost, SendOrderError};
+pub use ping::PeerPing;
 pub use proto::convert::{AgentHello, Verdict};
 pub use server::{FleetParts, FleetServer, start};
 pub use service::{ConfirmAttempt, ConfirmDecider, ConfirmFuture, Undecided};

@@ -3,6 +3,7 @@
 use super::event::SessionId;
 use super::handle::LiveHost;
 use super::outgoing::{Ending, Outgoing};
+use super::ping::OpenPings;
 use super::wall_now;
 use model::{ApplyPhase, Generation, HostId, Wall};
 use proto::convert::{AgentHello, HeartbeatReport};
@@ -117,6 +118,8 @@ pub(super) enum Claim {
 #[derive(Default)]
 pub(super) struct Registry {
     slots: RwLock<BTreeMap<HostId, Arc<Slot>>>,
+    /// Pings that hosts were asked for.
+    pub(super) pings: Arc<OpenPings>,
 }
 
 impl Registry {

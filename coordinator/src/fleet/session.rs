@@ -199,6 +199,10 @@ impl Session {
                 slot.beat(report);
                 return Ok(());
             }
+            FromAgent::Ping(report) => {
+                self.shared.registry.pings.answered(&host, report);
+                return Ok(());
+            }
             FromAgent::Observation(report) => {
                 let proto::convert::ObservationReport { observed, hash, esxcli_calls } = *report;
                 let ack = self.ack(FromCoordinator::ObservationAck { hash: hash.clone() });
@@ -213,6 +217,10 @@ impl Session {
                 let change = outcome.change.clone();
                 let ack = self.ack(FromCoordinator::OutcomeAck { change, generation: outcome.generation });
                 FleetEvent::Outcome { host, outcome, ack }
+            }
+            FromAgent::Local(action) => {
+                let ack = self.ack(FromCoordinator::LocalAck { sequence: action.sequence });
+                FleetEvent::Local { host, action, ack }
             }
             FromAgent::Drift(report) => {
                 if report.host != host {

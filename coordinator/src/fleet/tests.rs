@@ -4,9 +4,9 @@ mod rig;
 
 use super::*;
 use crate::trust::Authority;
-use model::{ApplyOutcome, ApplyPhase, DriftReport, Generation, OutcomeKind, PlanDigest, Wall};
+use model::{ApplyOutcome, ApplyPhase, DriftReport, Generation, OutcomeKind, PlanDigest, ProbeVerdict, Wall};
 use proto::convert::{
-    ConfirmQuestion, EnrolAnswer, EnrolQuestion, FromAgent, FromCoordinator, ObservationReport,
+    ConfirmQuestion, EnrolAnswer, EnrolQuestion, FromAgent, FromCoordinator, ObservationReport, PingReport,
 };
 use proto::v1;
 use rig::*;
@@ -377,4 +377,57 @@ async fn a_shutdown_says_goodbye_first() {
     within(async { tokio::join!(server.shutdown(), farewell) }).await;
     assert!(started.elapsed() < shutdown_grace, "an agent that keeps its connection delays nothing");
     assert!(TcpStream::connect(address).await.is_err(), "the port is closed");
+}
+
+fn peer_ping() -> PeerPing {
+    PeerPing {
+        vmk: model::VmkName::new("vmk1").unwrap(),
+        netstack: model::NetstackName::default_stack(),
+        target: "10.20.1.1".parse().unwrap(),
+        size: Some(8972),
+        count: 2,
+    }
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_by_the_host_that_was_asked_only() {
+    let mut rig = Rig::start(settings()).await;
+    let mut asked = rig.agent("esx01", "i-1").await;
+    let other = rig.agent("esx02", "i-2").await;
+    let fleet = rig.fleet.clone();
+    let waiting =
+        tokio::spawn(async move { fleet.ping(&host("esx01"), peer_ping(), Duration::from_secs(60)).await });
+    let FromCoordinator::Ping(question) = asked.next().await else { panic!("no ping was asked for") };
+    assert_eq!((question.size, question.count), (Some(8972), 2));
+    let report = |verdict| FromAgent::Ping(PingReport { request: question.request, verdict });
+    other.say(report(ProbeVerdict::Pass)).await;
+    // The heartbeat shows that the message before it was read.
+    let before = rig.fleet.snapshot();
+    other.beat(1).await;
+    within(async {
+        while rig.fleet.snapshot().iter().map(|live| live.phase).eq(before.iter().map(|live| live.phase)) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(!waiting.is_finished(), "another host cannot vouch in its place");
+    asked.say(report(ProbeVerdict::Fail { detail: "0 of 2".into() })).await;
+    asked.say(report(ProbeVerdict::Pass)).await;
+    assert_eq!(within(waiting).await.unwrap(), ProbeVerdict::Fail { detail: "0 of 2".into() });
+}
+
+#[tokio::test]
+async fn a_ping_without_an_answer_is_unknown() {
+    let mut rig = Rig::start(settings()).await;
+    let unknown = |verdict: ProbeVerdict| match verdict {
+        ProbeVerdict::Unknown { detail } => detail,
+        other => panic!("{other}"),
+    };
+    let esx01 = host("esx01");
+    let gone = rig.fleet.ping(&esx01, peer_ping(), Duration::from_secs(60));
+    assert!(unknown(within(gone).await).contains("not connected"));
+    let mut silent = rig.agent("esx01", "i-1").await;
+    let late = rig.fleet.ping(&esx01, peer_ping(), Duration::from_millis(20));
+    assert!(unknown(within(late).await).contains("no answer"));
+    assert!(matches!(silent.next().await, FromCoordinator::Ping(_)));
 }

@@ -124,6 +124,24 @@ pub async fn append(tx: &mut Tx, entry: &AuditEntry) -> Result<u64, StoreError> 
     At { table: "audit_head", id: "1" }.number("sequence", sequence)
 }
 
+/// Whether there is an entry with this action, subject and detail: for what may be told twice.
+pub async fn has(
+    tx: &mut Tx,
+    action: &str,
+    subject: &str,
+    detail: &serde_json::Value,
+) -> Result<bool, StoreError> {
+    let detail = json("audit detail", detail)?;
+    let found: Option<i32> = tx!(tx, c => sqlx::query_scalar(sql::AUDIT_KNOWN)
+        .bind(subject)
+        .bind(action)
+        .bind(detail.as_str())
+        .fetch_optional(c)
+        .await)
+    .map_err(of("audit"))?;
+    Ok(found.is_some())
+}
+
 /// Entries after a number, oldest first: for export.
 pub async fn after(db: &Db, sequence: u64, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
     on!(db, c => sqlx::query_as(sql::AUDIT_AFTER)

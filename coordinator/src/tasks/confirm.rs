@@ -4,10 +4,11 @@
 //!
 //! Confirmed when change, generation and plan digest are those of the host's stored order, the rollout was not aborted, and
 //! the connection is newer than the order. Withdrawn (the host rolls back now) when the order is not the stored one, was
-//! aborted, or the host has another end on record. Undecided (the host asks again until its deadline) when the store fails or
-//! the connection is older than the order: that proves nothing.
+//! aborted, or the host has another end on record. Undecided (the host asks again until its deadline) when the store fails,
+//! the connection is older than the order (that proves nothing), or peers do not vouch for what the change touched.
 
 use super::rollout_driver::SentLog;
+use super::witness::{Case, Witnesses};
 use crate::fleet::{ConfirmAttempt, ConfirmDecider, ConfirmFuture, Undecided, Verdict};
 use crate::store::{Db, StoreError, plans, rollouts};
 use engine::rollout::RolloutState;
@@ -25,17 +26,18 @@ pub(super) struct Question {
 }
 
 /// Decides from what is stored.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Confirmations {
     db: Db,
     sent: SentLog,
+    witnesses: Witnesses,
 }
 
 impl Confirmations {
     /// A decider; `sent` is the driver's.
     #[must_use]
-    pub fn new(db: Db, sent: SentLog) -> Self {
-        Self { db, sent }
+    pub fn new(db: Db, sent: SentLog, witnesses: Witnesses) -> Self {
+        Self { db, sent, witnesses }
     }
 
     /// The rule.
@@ -69,6 +71,10 @@ impl Confirmations {
         }
         if self.sent.sent_at(&host, &change).is_some_and(|sent| opened_at < sent) {
             return Err(Undecided("asked over a connection older than the order: open a new one".to_owned()));
+        }
+        if !committed {
+            let case = Case { host: &host, change: &change, plan: &plan.plan, rollout: &state };
+            self.witnesses.gate(case).await?;
         }
         Ok(Verdict::Confirmed)
     }

@@ -17,7 +17,7 @@ use crate::store::observations::RecordedObservation;
 use crate::store::outcomes::RecordedOutcome;
 use crate::store::writer::Writer;
 use crate::store::{Db, StoreError, hosts};
-use model::{ApplyOutcome, DriftReport, HostId, ObservedNetwork, Wall};
+use model::{ApplyOutcome, DriftReport, HostId, LocalAction, ObservedNetwork, Wall};
 use proto::convert::StepProgress;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -121,6 +121,7 @@ fn host_of(event: &FleetEvent) -> &HostId {
         | FleetEvent::Observation { host, .. }
         | FleetEvent::Outcome { host, .. }
         | FleetEvent::Drift { host, .. }
+        | FleetEvent::Local { host, .. }
         | FleetEvent::Progress { host, .. }
         | FleetEvent::DuplicateIdentity { host, .. } => host,
     }
@@ -170,6 +171,11 @@ impl Intake {
             }
             FleetEvent::Outcome { host, outcome, ack } => {
                 self.outcome(&host, *outcome).await?;
+                ack.ack();
+                Ok(())
+            }
+            FleetEvent::Local { host, action, ack } => {
+                self.local(&host, &action).await?;
                 ack.ack();
                 Ok(())
             }
@@ -279,6 +285,19 @@ impl Intake {
             "opened": change.opened, "kept": change.kept, "resolved": change.resolved, "differences": objects,
         });
         self.note(host, "host.drift", detail).await
+    }
+
+    /// An action at the console; one that is sent again because the answer was lost is stored once.
+    async fn local(&self, host: &HostId, action: &LocalAction) -> Result<(), StoreError> {
+        let LocalAction { sequence, verb, reason, at } = action;
+        let name = format!("host.console_{}", verb.as_str());
+        let detail = serde_json::json!({ "sequence": sequence, "reason": reason, "at": at });
+        let mut tx = self.parts.db.begin().await?;
+        if !audit::has(&mut tx, &name, &format!("host/{host}"), &detail).await? {
+            tracing::warn!(%host, verb = verb.as_str(), reason, "somebody acted at the console of a host");
+            audit::append(&mut tx, &entry(host, &name, detail, wall_now())).await?;
+        }
+        tx.commit().await
     }
 
     async fn note(&self, host: &HostId, action: &str, detail: serde_json::Value) -> Result<(), StoreError> {

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::plan::{Planned, plan};
 use crate::probe::probes;
+use crate::safety::check_plan;
 use crate::verify::verify_applied;
 use model::{
     CONFIRM_TIMEOUT_SECS_MAX, CONFIRM_TIMEOUT_SECS_MIN, ChangeId, Finding, GenerationCheck, Millis, Now,
@@ -122,6 +123,10 @@ impl ApplyMachine {
         if plan.disruption > at.order.disruption_allowed {
             let found = plan.disruption;
             return self.refuse_for_good(&at, RefusalReason::TooDisruptive { found }, calls);
+        }
+        if let Err(violation) = check_plan(&plan, &observed, &self.limits) {
+            let detail = violation.to_string();
+            return self.refuse_for_good(&at, RefusalReason::Unsafe { detail }, calls);
         }
         let span = window(&at.order, plan.steps.len());
         let transaction = Transaction {

@@ -59,6 +59,7 @@ pub use state::{Mark, Open, State};
 pub use steps::STEP_ALLOWANCE;
 pub use verifying::VERIFY_ATTEMPTS_MAX;
 
+use crate::safety::SafetyLimits;
 use awaiting::Answer;
 use model::{
     ApplyOutcome, ApplyPhase, BootId, Generation, HostId, LocalAction, LocalVerb, Now, OutcomeKind, Uptime,
@@ -97,6 +98,7 @@ pub struct ApplyMachine {
     memory: Memory,
     journal: JournalHealth,
     guards: LocalGuards,
+    limits: SafetyLimits,
     state: State,
     tokens: u32,
 }
@@ -111,6 +113,7 @@ impl ApplyMachine {
             memory: Memory::default(),
             journal: JournalHealth::Sound,
             guards: LocalGuards::default(),
+            limits: SafetyLimits::default(),
             state: State::Idle,
             tokens: 0,
         }
@@ -157,6 +160,16 @@ impl ApplyMachine {
     /// What a person at the console forbids from now on.
     pub fn set_guards(&mut self, guards: LocalGuards) {
         self.guards = guards;
+    }
+
+    /// Whether the journal can be trusted now: a disk that was full may have room again.
+    pub fn set_journal_health(&mut self, health: JournalHealth) {
+        self.journal = health;
+    }
+
+    /// What the host's own settings add to the safety kernel.
+    pub fn set_limits(&mut self, limits: SafetyLimits) {
+        self.limits = limits;
     }
 
     /// Remembers an action at the console until the coordinator knows it.

@@ -60,7 +60,7 @@ impl<'a> Draft<'a> {
         &mut self,
         fact: &'k Known<T>,
         component: Component,
-        what: &str,
+        what: impl std::fmt::Display,
     ) -> Option<&'k T> {
         match fact {
             Known::Read(value) => Some(value),

@@ -5,8 +5,8 @@
 
 use super::draft::Action;
 use model::{
-    Ipv4Cidr, Known, LinkState, NetstackName, ObservedNetwork, ObservedVswitch, Operation, PortGroupName,
-    ServiceTag, UplinkOrder, Vlan, VmkAttachment, VmkName, VmnicName, VswitchName,
+    Known, LinkState, NetstackName, ObservedIpv4, ObservedNetwork, ObservedVmk, ObservedVswitch, Operation,
+    PortGroupName, ServiceTag, UplinkOrder, Vlan, VmkAttachment, VmkName, VmnicName, VswitchName,
 };
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -45,9 +45,8 @@ pub fn management_vmk(observed: &ObservedNetwork, coordinator: Option<Ipv4Addr>)
             return name;
         }
     }
-    let gateways = on_stack().filter(|(_, vmk)| {
-        matches!(vmk.ipv4.read(), Some(model::ObservedIpv4::Static { gateway: Some(_), .. }))
-    });
+    let gateways = on_stack()
+        .filter(|(_, vmk)| matches!(vmk.ipv4.read(), Some(ObservedIpv4::Static { gateway: Some(_), .. })));
     gateways.map(|(name, _)| name.clone()).next()
 }
 
@@ -67,8 +66,7 @@ pub fn management_vmks(observed: &ObservedNetwork) -> BTreeSet<VmkName> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Chain {
     vmk: VmkName,
-    address: Option<Ipv4Cidr>,
-    gateway: Option<Ipv4Addr>,
+    ipv4: Option<ObservedIpv4>,
     netstack: NetstackName,
     default_route: Option<Ipv4Addr>,
     /// Every route through a gateway that leads over the adapter.
@@ -90,11 +88,11 @@ pub(super) struct ManagementPath {
     chains: Vec<Chain>,
 }
 
-fn address_of(observed: &ObservedNetwork, vmk: &VmkName) -> (Option<Ipv4Cidr>, Option<Ipv4Addr>) {
-    let ipv4 = observed.vmkernels.read().and_then(|vmks| vmks.get(vmk)?.ipv4.read());
-    match ipv4 {
-        Some(model::ObservedIpv4::Static { address, gateway }) => (Some(*address), *gateway),
-        Some(model::ObservedIpv4::Dhcp { .. } | model::ObservedIpv4::None) | None => (None, None),
+/// IPv4 without the lease: whether by DHCP is what a change decides, the address of the lease is not.
+fn ipv4_of(vmk: &ObservedVmk) -> Option<ObservedIpv4> {
+    match vmk.ipv4.read()? {
+        ObservedIpv4::Dhcp { .. } => Some(ObservedIpv4::Dhcp { address: None }),
+        other => Some(other.clone()),
     }
 }
 
@@ -123,11 +121,11 @@ fn chain(observed: &ObservedNetwork, name: &VmkName) -> Option<Chain> {
             Some(Port { port_group: group.clone(), vlan, vswitch: state.vswitch.clone() })
         }
     };
-    let (address, gateway) = address_of(observed, name);
+    let ipv4 = ipv4_of(vmk);
     let default_route = default_route(observed, &vmk.netstack);
     let routes = routes_over(observed, &vmk.netstack, name);
     let (vmk, netstack) = (name.clone(), vmk.netstack.clone());
-    Some(Chain { vmk, address, gateway, netstack, default_route, routes, port })
+    Some(Chain { vmk, ipv4, netstack, default_route, routes, port })
 }
 
 /// The first fact on the path of an adapter that could not be read.
@@ -164,11 +162,10 @@ impl Chain {
         };
         let enabled =
             observed.vmkernels.read().and_then(|vmks| vmks.get(&self.vmk)).is_some_and(|vmk| vmk.enabled);
-        let same_address = now.address == self.address && now.gateway == self.gateway;
         let same_route = (self.default_route.is_none() || now.default_route == self.default_route)
             && self.routes.is_subset(&now.routes);
         enabled
-            && same_address
+            && now.ipv4 == self.ipv4
             && same_route
             && now.netstack == self.netstack
             && self.port_holds(&now, observed)

@@ -14,14 +14,19 @@ mod management;
 mod netstack;
 mod nic;
 mod order;
+mod outcome;
 mod port_group;
+mod scene;
 mod teaming;
 mod vmk;
 mod vswitch;
+mod window;
 
 pub use management::{management_vmk, management_vmks};
 pub(crate) use nic::link_is;
+pub(crate) use scene::scene;
 pub(crate) use vmk::ipv4_is;
+pub use window::confirm_window;
 
 use crate::merge::merge;
 use draft::Draft;
@@ -63,4 +68,4 @@ pub fn plan(desired: &DesiredNetwork, observed: &ObservedNetwork) -> Planned {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -143,7 +143,7 @@ fn fill(
     if !wanted.routes.is_empty() || carriers_go {
         let none = Known::Read(Vec::new());
         let routes = found.map_or(&none, |found| &found.routes);
-        if let Some(now) = draft.need(routes, Component::Netstack, &format!("the routes of `{name}`")) {
+        if let Some(now) = draft.need(routes, Component::Netstack, format_args!("the routes of `{name}`")) {
             let now = now.clone();
             let reach = Reach::after(draft, desired, name);
             fill_routes(draft, name, &wanted.routes, &now, &reach);
@@ -152,7 +152,9 @@ fn fill(
     let none = Known::Read(Vec::new());
     if let Some(next) = &wanted.dns_servers {
         let servers = found.map_or(&none, |found| &found.dns_servers);
-        if let Some(now) = draft.need(servers, Component::Netstack, &format!("the DNS servers of `{name}`")) {
+        if let Some(now) =
+            draft.need(servers, Component::Netstack, format_args!("the DNS servers of `{name}`"))
+        {
             let (gone, added) = list_change(now, next);
             let netstack = || name.clone();
             gone.into_iter().for_each(|server| {
@@ -167,7 +169,7 @@ fn fill(
     if let Some(next) = &wanted.dns_search {
         let domains = found.map_or(&none, |found| &found.dns_search);
         if let Some(now) =
-            draft.need(domains, Component::Netstack, &format!("the DNS search domains of `{name}`"))
+            draft.need(domains, Component::Netstack, format_args!("the DNS search domains of `{name}`"))
         {
             let (gone, added) = list_change(now, next);
             let netstack = || name.clone();

@@ -41,7 +41,7 @@ fn guards_hold(draft: &mut Draft, vmnic: &VmnicName, wanted: &DesiredNic, found:
     }
     if let Some(mac) = wanted.mac
         && let Some(found_mac) =
-            draft.need(&found.mac, Component::Vmnic, &format!("the MAC address of `{vmnic}`"))
+            draft.need(&found.mac, Component::Vmnic, format_args!("the MAC address of `{vmnic}`"))
         && *found_mac != mac
     {
         let message = format!("physical NIC `{vmnic}` has MAC address {found_mac}, the document says {mac}");
@@ -61,7 +61,8 @@ fn one(draft: &mut Draft, vmnic: &VmnicName, wanted: &DesiredNic, found: &Observ
         return;
     }
     if let Some(admin) = wanted.admin
-        && let Some(is) = draft.need(&found.admin, Component::Vmnic, &format!("the admin state of `{vmnic}`"))
+        && let Some(is) =
+            draft.need(&found.admin, Component::Vmnic, format_args!("the admin state of `{vmnic}`"))
         && *is != admin
     {
         let operation = match admin {
@@ -72,7 +73,7 @@ fn one(draft: &mut Draft, vmnic: &VmnicName, wanted: &DesiredNic, found: &Observ
     }
     if let Some(link) = wanted.link
         && let Some(auto) =
-            draft.need(&found.auto_negotiation, Component::Vmnic, &format!("the link mode of `{vmnic}`"))
+            draft.need(&found.auto_negotiation, Component::Vmnic, format_args!("the link mode of `{vmnic}`"))
         && !link_is(link, *auto, found)
     {
         draft.push(Operation::NicSet { vmnic: vmnic.clone(), link }, None);

@@ -9,7 +9,8 @@ use super::disruption::classify;
 use super::draft::{Action, Draft};
 use super::inverse::inverse;
 use super::management::ManagementPath;
-use super::{Planned, edges};
+use super::scene::scene;
+use super::{Planned, edges, outcome};
 use crate::project::project;
 use model::{Component, Disruption, Finding, ObservedNetwork, Operation, Plan, Step, VmkName};
 use std::collections::BTreeSet;
@@ -89,7 +90,8 @@ impl Problem<'_> {
             (0..self.actions.len()).filter(|i| hard_left[*i] == 0).map(|i| (self.ranks[i], i)).collect();
         let soft_left = self.edges.soft_needs.clone();
         let (order, steps) = (Vec::new(), Vec::with_capacity(self.actions.len()));
-        let (state, made) = (observed.clone(), Made::default());
+        let state = scene(observed, self.actions.iter().map(|action| &action.operation));
+        let made = Made::default();
         Walk { state, hard_left, soft_left, ready, order, steps, made, path_held: true }
     }
 
@@ -106,7 +108,7 @@ impl Problem<'_> {
         if self.path.bounces(operation, &walk.state) {
             return false;
         }
-        let mut next = walk.state.clone();
+        let mut next = scene(&walk.state, std::iter::once(operation));
         project(&mut next, operation).is_ok() && self.path.holds(&next)
     }
 
@@ -257,6 +259,10 @@ pub(super) fn finish(draft: Draft) -> Planned {
             }
         },
     };
+    findings.extend(outcome::findings(observed, &walk.state));
+    if findings.iter().any(Finding::is_error) {
+        return Planned { plan: Plan::default(), findings };
+    }
     let steps = walk.steps;
     let disruption = steps.iter().map(|step| step.disruption).max().unwrap_or_default();
     let digest = digest(&steps);
@@ -303,7 +309,7 @@ impl Made {
     }
 
     fn holds_target_of(&self, operation: &Operation) -> bool {
-        target(operation).is_some_and(|object| self.objects.contains(&object))
+        !self.objects.is_empty() && target(operation).is_some_and(|object| self.objects.contains(&object))
     }
 }
 

@@ -4,11 +4,10 @@ use super::draft::Draft;
 use super::teaming::{self, field_next, reset_if};
 use model::{
     Component, DesiredNetwork, DesiredPortGroup, InheritedField, ObservedPortGroup,
-    ObservedPortGroupSecurity, ObservedPortGroupTeaming, Operation, PolicyReset, PortGroupName,
-    PortGroupSecurity, PortGroupShaping, PortGroupTeaming, Presence, SecurityChange, Setting, TeamingChange,
-    UplinkOrder, Vlan, VmkAttachment, VmnicName, VswitchName,
+    ObservedPortGroupSecurity, ObservedPortGroupTeaming, ObservedVswitch, Operation, PolicyReset,
+    PortGroupName, PortGroupSecurity, PortGroupShaping, PortGroupTeaming, Presence, SecurityChange, Setting,
+    TeamingChange, UplinkOrder, Vlan, VmkAttachment, VmnicName, VswitchName,
 };
-use std::collections::BTreeSet;
 
 pub(super) fn draft(draft: &mut Draft, desired: &DesiredNetwork) {
     if desired.port_groups.is_empty() {
@@ -86,13 +85,17 @@ fn remove(draft: &mut Draft, desired: &DesiredNetwork, name: &PortGroupName, fou
     draft.push(operation, Some(&found.vswitch));
 }
 
+fn uplinks_of(found: &ObservedVswitch) -> Option<Vec<&VmnicName>> {
+    Some(found.uplinks.read()?.iter().collect())
+}
+
 /// Whether the switch will be there, and the uplinks it will have when that is known.
-fn switch_after(
-    draft: &mut Draft,
-    desired: &DesiredNetwork,
+fn switch_after<'o: 'u, 'u>(
+    draft: &mut Draft<'o>,
+    desired: &'u DesiredNetwork,
     name: &PortGroupName,
     vswitch: &VswitchName,
-) -> Option<Option<BTreeSet<VmnicName>>> {
+) -> Option<Option<Vec<&'u VmnicName>>> {
     let found = draft.observed.vswitches.read().and_then(|vswitches| vswitches.get(vswitch));
     let wanted = desired.vswitches.get(vswitch);
     match (wanted, found) {
@@ -108,12 +111,10 @@ fn switch_after(
             None
         }
         (Some(Presence::Present(wanted)), found) => {
-            let stated = wanted.uplinks.as_ref().map(|uplinks| uplinks.iter().cloned().collect());
-            Some(
-                stated.or_else(|| found.map_or(Some(BTreeSet::new()), |found| found.uplinks.read().cloned())),
-            )
+            let stated = wanted.uplinks.as_ref().map(|uplinks| uplinks.iter().collect());
+            Some(stated.or_else(|| found.map_or(Some(Vec::new()), uplinks_of)))
         }
-        (None, Some(found)) => Some(found.uplinks.read().cloned()),
+        (None, Some(found)) => Some(uplinks_of(found)),
     }
 }
 
@@ -121,13 +122,13 @@ fn order_fits(
     draft: &mut Draft,
     name: &PortGroupName,
     wanted: &DesiredPortGroup,
-    uplinks: Option<&BTreeSet<VmnicName>>,
+    uplinks: Option<&[&VmnicName]>,
 ) -> bool {
     let order = wanted.teaming.as_ref().and_then(|t| t.uplinks.as_ref()).and_then(Setting::value);
     let (Some(order), Some(uplinks)) = (order, uplinks) else {
         return true;
     };
-    match order.active.iter().chain(&order.standby).find(|vmnic| !uplinks.contains(*vmnic)) {
+    match order.active.iter().chain(&order.standby).find(|vmnic| !uplinks.contains(vmnic)) {
         None => true,
         Some(vmnic) => {
             let message = format!(
@@ -154,7 +155,7 @@ fn create(draft: &mut Draft, desired: &DesiredNetwork, name: &PortGroupName, wan
     let Some(uplinks) = switch_after(draft, desired, name, vswitch) else {
         return;
     };
-    if !order_fits(draft, name, wanted, uplinks.as_ref()) {
+    if !order_fits(draft, name, wanted, uplinks.as_deref()) {
         return;
     }
     draft.push(Operation::PortGroupAdd { port_group: name.clone(), vswitch: vswitch.clone() }, Some(vswitch));
@@ -222,7 +223,7 @@ fn replace(
     let Some(uplinks) = switch_after(draft, desired, name, vswitch) else {
         return;
     };
-    if !order_fits(draft, name, &whole, uplinks.as_ref()) {
+    if !order_fits(draft, name, &whole, uplinks.as_deref()) {
         return;
     }
     let remove = Operation::PortGroupRemove { port_group: name.clone(), vswitch: found.vswitch.clone() };
@@ -239,13 +240,13 @@ fn whole(
     wanted: &DesiredPortGroup,
     found: &ObservedPortGroup,
 ) -> Option<DesiredPortGroup> {
-    let vlan = draft.need(&found.vlan, Component::PortGroup, &format!("the VLAN of `{name}`"));
+    let vlan = draft.need(&found.vlan, Component::PortGroup, format_args!("the VLAN of `{name}`"));
     let teaming =
-        draft.need(&found.teaming, Component::PortGroup, &format!("the failover policy of `{name}`"));
+        draft.need(&found.teaming, Component::PortGroup, format_args!("the failover policy of `{name}`"));
     let security =
-        draft.need(&found.security, Component::PortGroup, &format!("the security policy of `{name}`"));
+        draft.need(&found.security, Component::PortGroup, format_args!("the security policy of `{name}`"));
     let shaping =
-        draft.need(&found.shaping, Component::PortGroup, &format!("the shaping policy of `{name}`"));
+        draft.need(&found.shaping, Component::PortGroup, format_args!("the shaping policy of `{name}`"));
     let (vlan, teaming, security, shaping) = (vlan?, teaming?, security?, shaping?);
     let asked = wanted.teaming.clone().unwrap_or_default();
     let asked_security = wanted.security.unwrap_or_default();
@@ -286,25 +287,25 @@ fn change(
         return; // the switch's own finding says so
     }
     if let Some(next) = wanted.vlan
-        && let Some(now) = draft.need(&found.vlan, Component::PortGroup, &format!("the VLAN of `{name}`"))
+        && let Some(now) = draft.need(&found.vlan, Component::PortGroup, format_args!("the VLAN of `{name}`"))
         && *now != next
     {
         draft.push(Operation::PortGroupVlanSet { port_group: name.clone(), vlan: next }, Some(vswitch));
     }
     if let Some(policy) = &wanted.teaming {
         let now =
-            draft.need(&found.teaming, Component::PortGroup, &format!("the failover policy of `{name}`"));
+            draft.need(&found.teaming, Component::PortGroup, format_args!("the failover policy of `{name}`"));
         change_teaming(draft, desired, name, (wanted, policy), vswitch, now);
     }
     if let Some(policy) = &wanted.security
         && let Some(now) =
-            draft.need(&found.security, Component::PortGroup, &format!("the security policy of `{name}`"))
+            draft.need(&found.security, Component::PortGroup, format_args!("the security policy of `{name}`"))
     {
         change_security(draft, name, vswitch, policy, now);
     }
     if let Some(policy) = &wanted.shaping
         && let Some(now) =
-            draft.need(&found.shaping, Component::PortGroup, &format!("the shaping policy of `{name}`"))
+            draft.need(&found.shaping, Component::PortGroup, format_args!("the shaping policy of `{name}`"))
     {
         change_shaping(draft, name, vswitch, policy, now);
     }
@@ -321,7 +322,7 @@ fn change_teaming(
     let (Some(now), Some(uplinks)) = (now, switch_after(draft, desired, name, vswitch)) else {
         return;
     };
-    if order_fits(draft, name, wanted, uplinks.as_ref()) {
+    if order_fits(draft, name, wanted, uplinks.as_deref()) {
         teaming::on_port_group(draft, name, vswitch, policy, now);
     }
 }

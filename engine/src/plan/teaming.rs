@@ -9,7 +9,12 @@ use model::{
 use std::collections::BTreeSet;
 
 /// Finds a NIC that an order names but the switch does not have.
-fn check_order(draft: &mut Draft, owner: &str, order: &UplinkOrder, uplinks: &BTreeSet<VmnicName>) -> bool {
+fn check_order(
+    draft: &mut Draft,
+    owner: impl std::fmt::Display,
+    order: &UplinkOrder,
+    uplinks: &BTreeSet<VmnicName>,
+) -> bool {
     let stranger = order.active.iter().chain(&order.standby).find(|vmnic| !uplinks.contains(*vmnic));
     if let Some(vmnic) = stranger {
         let message =
@@ -31,7 +36,7 @@ pub(super) fn on_new_vswitch(
     uplinks: &BTreeSet<VmnicName>,
 ) {
     if let Some(order) = &wanted.uplinks
-        && !check_order(draft, &format!("`{name}`"), order, uplinks)
+        && !check_order(draft, format_args!("`{name}`"), order, uplinks)
     {
         return;
     }
@@ -61,7 +66,7 @@ pub(super) fn on_vswitch(
         return;
     }
     let Some(now) =
-        draft.need(&found.teaming, Component::Vswitch, &format!("the failover policy of `{name}`"))
+        draft.need(&found.teaming, Component::Vswitch, format_args!("the failover policy of `{name}`"))
     else {
         return;
     };
@@ -71,7 +76,7 @@ pub(super) fn on_vswitch(
     if wanted.uplinks.is_none() {
         departing.iter().for_each(|vmnic| next.remove(vmnic));
     } else if let Some(uplinks) = uplinks
-        && !check_order(draft, &format!("`{name}`"), &next, uplinks)
+        && !check_order(draft, format_args!("`{name}`"), &next, uplinks)
     {
         return;
     }

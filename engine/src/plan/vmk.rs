@@ -74,7 +74,7 @@ fn must_replace(
     let mac_differs = match wanted.mac {
         None => false,
         Some(mac) => draft
-            .need(&state.mac, Component::Vmk, &format!("the MAC address of `{name}`"))
+            .need(&state.mac, Component::Vmk, format_args!("the MAC address of `{name}`"))
             .is_some_and(|now| *now != mac),
     };
     mac_differs
@@ -238,11 +238,11 @@ fn replace(
 
 /// What the document asks, filled up with what the adapter has.
 fn whole(draft: &mut Draft, name: &VmkName, wanted: &DesiredVmk, state: &ObservedVmk) -> Option<DesiredVmk> {
-    let mac = draft.need(&state.mac, Component::Vmk, &format!("the MAC address of `{name}`"));
-    let mtu = draft.need(&state.mtu, Component::Vmk, &format!("the MTU of `{name}`"));
-    let ipv4 = draft.need(&state.ipv4, Component::Vmk, &format!("the IPv4 configuration of `{name}`"));
-    let ipv6 = draft.need(&state.ipv6, Component::Vmk, &format!("the IPv6 configuration of `{name}`"));
-    let services = draft.need(&state.services, Component::Vmk, &format!("the services of `{name}`"));
+    let mac = draft.need(&state.mac, Component::Vmk, format_args!("the MAC address of `{name}`"));
+    let mtu = draft.need(&state.mtu, Component::Vmk, format_args!("the MTU of `{name}`"));
+    let ipv4 = draft.need(&state.ipv4, Component::Vmk, format_args!("the IPv4 configuration of `{name}`"));
+    let ipv6 = draft.need(&state.ipv6, Component::Vmk, format_args!("the IPv6 configuration of `{name}`"));
+    let services = draft.need(&state.services, Component::Vmk, format_args!("the services of `{name}`"));
     let (mac, mtu, ipv4, ipv6, services) = (mac?, mtu?, ipv4?, ipv6?, services?);
     let asked = wanted.ipv6.clone().unwrap_or_default();
     Some(DesiredVmk {
@@ -293,7 +293,7 @@ fn change(
     let vswitch = vswitch_of(desired, draft.observed, state);
     let mut mtu = None;
     if let Some(next) = wanted.mtu
-        && let Some(now) = draft.need(&state.mtu, Component::Vmk, &format!("the MTU of `{name}`"))
+        && let Some(now) = draft.need(&state.mtu, Component::Vmk, format_args!("the MTU of `{name}`"))
         && *now != next
     {
         mtu = Some(next);
@@ -304,14 +304,14 @@ fn change(
     }
     if let Some(next) = &wanted.ipv4
         && let Some(now) =
-            draft.need(&state.ipv4, Component::Vmk, &format!("the IPv4 configuration of `{name}`"))
+            draft.need(&state.ipv4, Component::Vmk, format_args!("the IPv4 configuration of `{name}`"))
         && !ipv4_is(next, now)
     {
         draft.push(Operation::VmkIpv4Set { vmk: name.clone(), ipv4: next.clone() }, vswitch.as_ref());
     }
     if let Some(next) = &wanted.ipv6
         && let Some(now) =
-            draft.need(&state.ipv6, Component::Vmk, &format!("the IPv6 configuration of `{name}`"))
+            draft.need(&state.ipv6, Component::Vmk, format_args!("the IPv6 configuration of `{name}`"))
     {
         let change = VmkIpv6Change {
             dhcp: next.dhcp.filter(|value| *value != now.dhcp),
@@ -334,7 +334,8 @@ fn change(
         }
     }
     if let Some(next) = &wanted.services
-        && let Some(now) = draft.need(&state.services, Component::Vmk, &format!("the services of `{name}`"))
+        && let Some(now) =
+            draft.need(&state.services, Component::Vmk, format_args!("the services of `{name}`"))
     {
         change_services(draft, name, next, now, vswitch.as_ref());
     }

@@ -48,7 +48,8 @@ fn remove(draft: &mut Draft, desired: &DesiredNetwork, name: &VswitchName, found
         );
         return;
     }
-    if let Some(uplinks) = draft.need(&found.uplinks, Component::Vswitch, &format!("the uplinks of `{name}`"))
+    if let Some(uplinks) =
+        draft.need(&found.uplinks, Component::Vswitch, format_args!("the uplinks of `{name}`"))
     {
         for vmnic in uplinks {
             draft.push(Operation::UplinkRemove { vswitch: name.clone(), vmnic: vmnic.clone() }, Some(name));
@@ -98,7 +99,8 @@ fn change(
     let mut departing = BTreeSet::new();
     let mut uplinks = found.uplinks.read().cloned();
     if let Some(list) = &wanted.uplinks
-        && let Some(now) = draft.need(&found.uplinks, Component::Vswitch, &format!("the uplinks of `{name}`"))
+        && let Some(now) =
+            draft.need(&found.uplinks, Component::Vswitch, format_args!("the uplinks of `{name}`"))
     {
         let next: BTreeSet<VmnicName> = list.iter().cloned().collect();
         for vmnic in next.difference(now) {
@@ -114,7 +116,7 @@ fn change(
     teaming::on_vswitch(draft, name, wanted.teaming.as_ref(), found, &departing, uplinks.as_ref());
     if let Some(policy) = wanted.security
         && let Some(now) =
-            draft.need(&found.security, Component::Vswitch, &format!("the security policy of `{name}`"))
+            draft.need(&found.security, Component::Vswitch, format_args!("the security policy of `{name}`"))
     {
         let change = changed_security(policy, *now);
         if change != SecurityChange::default() {
@@ -123,7 +125,7 @@ fn change(
     }
     if let Some(shaping) = wanted.shaping
         && let Some(now) =
-            draft.need(&found.shaping, Component::Vswitch, &format!("the shaping policy of `{name}`"))
+            draft.need(&found.shaping, Component::Vswitch, format_args!("the shaping policy of `{name}`"))
         && *now != shaping
     {
         draft.push(Operation::VswitchShapingSet { vswitch: name.clone(), shaping }, Some(name));
@@ -133,14 +135,15 @@ fn change(
 fn set_mtu_and_cdp(draft: &mut Draft, name: &VswitchName, wanted: &DesiredVswitch, found: &ObservedVswitch) {
     let mut mtu = None;
     if let Some(next) = wanted.mtu
-        && let Some(now) = draft.need(&found.mtu, Component::Vswitch, &format!("the MTU of `{name}`"))
+        && let Some(now) = draft.need(&found.mtu, Component::Vswitch, format_args!("the MTU of `{name}`"))
         && *now != next
     {
         mtu = Some(next);
     }
     let mut cdp = None;
     if let Some(next) = wanted.cdp
-        && let Some(now) = draft.need(&found.cdp, Component::Vswitch, &format!("the CDP status of `{name}`"))
+        && let Some(now) =
+            draft.need(&found.cdp, Component::Vswitch, format_args!("the CDP status of `{name}`"))
         && *now != next
     {
         cdp = Some(next);

@@ -27,9 +27,10 @@ pub(super) fn project(observed: &mut ObservedNetwork, operation: &Operation) -> 
         }
         Operation::PortGroupTeamingSet { port_group, reset, change } => {
             let vswitch = port_group_mut(observed, port_group)?.vswitch.clone();
-            let base = vswitch_mut(observed, &vswitch)?.teaming.clone();
+            let base = vswitch_mut(observed, &vswitch)?;
+            let base = base.teaming.read().filter(|_| *reset == PolicyReset::InheritAll).cloned();
             let group = port_group_mut(observed, port_group)?;
-            if let (PolicyReset::InheritAll, Known::Read(base)) = (reset, base) {
+            if let Some(base) = base {
                 group.teaming = Known::Read(inherited_teaming(base));
             }
             if let Some(policy) = group.teaming.read_mut() {
@@ -39,9 +40,10 @@ pub(super) fn project(observed: &mut ObservedNetwork, operation: &Operation) -> 
         }
         Operation::PortGroupSecuritySet { port_group, reset, change } => {
             let vswitch = port_group_mut(observed, port_group)?.vswitch.clone();
-            let base = vswitch_mut(observed, &vswitch)?.security.clone();
+            let base = vswitch_mut(observed, &vswitch)?;
+            let base = base.security.read().filter(|_| *reset == PolicyReset::InheritAll).cloned();
             let group = port_group_mut(observed, port_group)?;
-            if let (PolicyReset::InheritAll, Known::Read(base)) = (reset, base) {
+            if let Some(base) = base {
                 group.security = Known::Read(inherited_security(base));
             }
             if let Some(policy) = group.security.read_mut() {

@@ -10,7 +10,7 @@ use model::{
 };
 
 /// A small 8.0 host: what each query prints in text; what is not here fails as an unknown command.
-fn host(query: &Query) -> Result<String, String> {
+pub(super) fn host(query: &Query) -> Result<String, String> {
     use ReadCommand as C;
     let subject = query.subject.as_deref().unwrap_or_default();
     let own = subject == "Storage";
@@ -66,7 +66,7 @@ fn ask(query: &Query, answers: &mut Answers) {
     answers.insert(query.clone(), answer);
 }
 
-fn observe() -> (Answers, Vec<usize>) {
+pub(super) fn observe() -> (Answers, Vec<usize>) {
     let mut answers = Answers::new();
     let mut rounds = Vec::new();
     let mut round = fingerprint_queries();
@@ -80,7 +80,7 @@ fn observe() -> (Answers, Vec<usize>) {
     (answers, rounds)
 }
 
-fn assembled(answers: &Answers) -> ObservedNetwork {
+pub(super) fn assembled(answers: &Answers) -> ObservedNetwork {
     assemble(answers, Wall(7))
 }
 

@@ -58,6 +58,26 @@ pub enum WireError {
         /// The number.
         number: u64,
     },
+    /// A number outside of its range.
+    #[error("`{field}` is {number}, allowed are numbers up to {limit}")]
+    OutOfRange {
+        /// The field.
+        field: &'static str,
+        /// The number.
+        number: u32,
+        /// The largest one allowed.
+        limit: u32,
+    },
+    /// A text that does not say what it should.
+    #[error("`{field}` is `{text}`, which is no {what}")]
+    NotThat {
+        /// The field.
+        field: &'static str,
+        /// The text, cut.
+        text: String,
+        /// What was expected.
+        what: &'static str,
+    },
     /// A phase this build does not know.
     #[error("`phase` is `{text}`, which is no phase of an order")]
     UnknownPhase {

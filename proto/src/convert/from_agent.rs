@@ -2,9 +2,12 @@
 
 use super::document::{content_hash, from_json, to_json};
 use super::error::{WireError, bounded, short_text};
+use super::ping::PingReport;
 use super::{phase_from_text, phase_to_text};
 use crate::v1;
-use model::{ApplyOutcome, ApplyPhase, BootId, ChangeId, DriftReport, Generation, ObservedNetwork};
+use model::{
+    ApplyOutcome, ApplyPhase, BootId, ChangeId, DriftReport, Generation, LocalAction, ObservedNetwork,
+};
 
 /// First message of a stream: who speaks and how far the host is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +98,10 @@ pub enum FromAgent {
     Outcome(Box<ApplyOutcome>),
     /// Differences from the confirmed state.
     Drift(Box<DriftReport>),
+    /// What a person did at the console.
+    Local(LocalAction),
+    /// What a ping found.
+    Ping(PingReport),
 }
 
 /// A change id that may be empty on the wire.
@@ -313,6 +320,10 @@ impl TryFrom<v1::AgentMessage> for FromAgent {
             Message::Progress(progress) => Self::Progress(progress.try_into()?),
             Message::Outcome(outcome) => Self::Outcome(Box::new(outcome.try_into()?)),
             Message::Drift(report) => Self::Drift(Box::new(report.try_into()?)),
+            Message::LocalAction(v1::LocalAction { action_json }) => {
+                Self::Local(from_json("action_json", &action_json)?)
+            }
+            Message::PingResult(result) => Self::Ping(result.try_into()?),
         })
     }
 }
@@ -329,6 +340,10 @@ impl TryFrom<FromAgent> for v1::AgentMessage {
             FromAgent::Progress(progress) => Message::Progress(progress.into()),
             FromAgent::Outcome(outcome) => Message::Outcome(outcome.as_ref().try_into()?),
             FromAgent::Drift(report) => Message::Drift(report.as_ref().try_into()?),
+            FromAgent::Local(action) => {
+                Message::LocalAction(v1::LocalAction { action_json: to_json("action_json", &action)? })
+            }
+            FromAgent::Ping(report) => Message::PingResult(report.into()),
         };
         Ok(Self { message: Some(message) })
     }

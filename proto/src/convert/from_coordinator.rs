@@ -3,6 +3,7 @@
 use super::document::{order_from_bytes, order_to_bytes};
 use super::error::{WireError, short_text};
 use super::from_agent::change;
+use super::ping::PingQuestion;
 use crate::v1;
 use model::{ChangeId, Generation, Millis, Order};
 
@@ -39,6 +40,13 @@ pub enum FromCoordinator {
     },
     /// Send a heartbeat now.
     AreYouThere,
+    /// The actions at the console up to this one are stored.
+    LocalAck {
+        /// Its sequence number.
+        sequence: u64,
+    },
+    /// Ping another host and report.
+    Ping(PingQuestion),
 }
 
 /// A span for a 32-bit field; longer ones become the longest.
@@ -86,6 +94,8 @@ impl TryFrom<v1::CoordinatorMessage> for FromCoordinator {
                 Self::Goodbye { spread: Millis(u64::from(spread_ms)) }
             }
             Message::AreYouThere(v1::AreYouThere {}) => Self::AreYouThere,
+            Message::LocalActionAck(v1::LocalActionAck { sequence }) => Self::LocalAck { sequence },
+            Message::PingRequest(request) => Self::Ping(request.try_into()?),
         })
     }
 }
@@ -111,6 +121,10 @@ impl TryFrom<FromCoordinator> for v1::CoordinatorMessage {
                 Message::Goodbye(v1::Goodbye { spread_ms: wire_millis(spread) })
             }
             FromCoordinator::AreYouThere => Message::AreYouThere(v1::AreYouThere {}),
+            FromCoordinator::LocalAck { sequence } => {
+                Message::LocalActionAck(v1::LocalActionAck { sequence })
+            }
+            FromCoordinator::Ping(question) => Message::PingRequest(question.into()),
         };
         Ok(Self { message: Some(message) })
     }

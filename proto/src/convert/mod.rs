@@ -5,6 +5,7 @@ mod document;
 mod error;
 mod from_agent;
 mod from_coordinator;
+mod ping;
 mod unary;
 
 #[cfg(test)]
@@ -14,6 +15,7 @@ pub use document::{content_hash, order_from_bytes, order_to_bytes};
 pub use error::WireError;
 pub use from_agent::{AgentHello, FromAgent, HeartbeatReport, ObservationReport, StepProgress};
 pub use from_coordinator::FromCoordinator;
+pub use ping::{PING_COUNT_MAX, PingQuestion, PingReport};
 pub use unary::{ConfirmQuestion, EnrolAnswer, EnrolQuestion, Verdict};
 
 use error::bounded;

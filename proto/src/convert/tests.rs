@@ -101,6 +101,48 @@ fn every_agent_message_survives_the_wire() {
         last_seen: Wall(2),
         differences: vec![],
     })));
+    for verdict in [
+        model::ProbeVerdict::Pass,
+        model::ProbeVerdict::Fail { detail: "0 of 2 packets answered".into() },
+        model::ProbeVerdict::Unknown { detail: "busy".into() },
+    ] {
+        agent_round_trip(FromAgent::Ping(PingReport { request: 7, verdict }));
+    }
+}
+
+fn ping(size: Option<u16>) -> PingQuestion {
+    PingQuestion {
+        request: 7,
+        vmk: model::VmkName::new("vmk1").unwrap(),
+        netstack: model::NetstackName::new("vmotion").unwrap(),
+        target: "10.20.1.1".parse().unwrap(),
+        size,
+        count: 2,
+    }
+}
+
+#[test]
+fn a_ping_is_asked_for_within_bounds_only() {
+    type Spoil = fn(&mut v1::PingRequest);
+    let table: [(Spoil, &str); 6] = [
+        (|wire| wire.count = 0, "`count` is 0"),
+        (|wire| wire.count = 1000, "`count` is 1000"),
+        (|wire| wire.size = 70_000, "`size` is 70000"),
+        (|wire| wire.target = "fe80::1".into(), "no IPv4 address"),
+        (|wire| wire.vmk = "eth0; reboot".into(), "no adapter name"),
+        (|wire| wire.netstack = "n".repeat(5000), "`netstack` has 5000 bytes"),
+    ];
+    for (spoil, told) in table {
+        let mut wire = v1::PingRequest::from(ping(Some(8972)));
+        spoil(&mut wire);
+        let error = PingQuestion::try_from(wire).unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
+    let wire = v1::PingResult { request_id: 1, verdict: "fine".into(), detail: String::new() };
+    assert!(PingReport::try_from(wire).is_err());
+    let detail = "ä".repeat(5000);
+    let long = PingReport { request: 1, verdict: model::ProbeVerdict::Fail { detail } };
+    assert!(PingReport::try_from(v1::PingResult::from(long)).is_ok(), "cut to what is allowed");
 }
 
 #[test]
@@ -112,6 +154,8 @@ fn every_coordinator_message_survives_the_wire() {
     coordinator_round_trip(FromCoordinator::ObserveNow);
     coordinator_round_trip(FromCoordinator::Goodbye { spread: Millis(30_000) });
     coordinator_round_trip(FromCoordinator::AreYouThere);
+    coordinator_round_trip(FromCoordinator::Ping(ping(None)));
+    coordinator_round_trip(FromCoordinator::Ping(ping(Some(8972))));
 }
 
 #[test]

@@ -98,10 +98,61 @@ fn try_ping(host: &Host, fabric: &Fabric, ping: &Ping) -> Result<(), String> {
         }
     }
     if fabric.silent.contains(&ping.target) {
-        Err(format!("{} does not answer", ping.target))
-    } else {
-        Ok(())
+        return Err(format!("{} does not answer", ping.target));
     }
+    let vlan = match next_hop {
+        None => Some(arrival.segment.vlan),
+        Some(_) => fabric.segment_of(ping.target).map(|segment| segment.vlan),
+    };
+    let echo = Echo { target: ping.target, vlan, packet, frame: longest, way_back: arrival.mtu };
+    echoed(host, &echo)
+}
+
+/// A request that reached the segment of its target.
+struct Echo {
+    target: Ipv4Addr,
+    /// The segment; `None` cannot be reached.
+    vlan: Option<u16>,
+    /// Payload and headers, bytes.
+    packet: u32,
+    /// Longest frame it came in, bytes.
+    frame: u32,
+    /// Longest frame that gets back to the sender, bytes.
+    way_back: u32,
+}
+
+/// Whether the neighbour with the target's address answers; an address that no neighbour has is part of the network.
+fn echoed(host: &Host, echo: &Echo) -> Result<(), String> {
+    let mut refused = None;
+    for neighbour in &host.neighbours {
+        for (name, vmk) in neighbour.running.vmks.iter().filter(|(_, v)| v.ipv4.address == Some(echo.target))
+        {
+            match answers(neighbour, name, vmk, echo) {
+                Ok(()) => return Ok(()),
+                Err(reason) => refused = Some(format!("{name} of {}: {reason}", neighbour.running.hostname)),
+            }
+        }
+    }
+    refused.map_or(Ok(()), Err)
+}
+
+fn answers(neighbour: &Host, name: &str, vmk: &Vmk, echo: &Echo) -> Result<(), String> {
+    if !vmk.enabled {
+        return Err("it is disabled".to_owned());
+    }
+    let arrival = arrive(neighbour, &neighbour.fabric, name, vmk)?;
+    if Some(arrival.segment.vlan) != echo.vlan {
+        return Err(format!("it is in VLAN {}", arrival.segment.vlan));
+    }
+    let passes = arrival.mtu.min(vmk.mtu);
+    if echo.frame > passes {
+        return Err(format!("frames of {} bytes are dropped: it takes {passes}", echo.frame));
+    }
+    let back = echo.packet.min(vmk.mtu);
+    if back > arrival.mtu.min(echo.way_back) {
+        return Err(format!("its answer in frames of {back} bytes is dropped"));
+    }
+    Ok(())
 }
 
 /// Follows a packet to `target` (through `next_hop` when it is not on link).

@@ -130,3 +130,69 @@ fn broken_files_are_named() {
     fs::remove_file(dir.file("state.json")).unwrap();
     assert!(matches!(dir.load(), Err(StoreError::File { .. })));
 }
+
+/// Two hosts of one fleet with large frames on vMotion, and the address of the second one there.
+fn neighbours() -> (tempfile::TempDir, HostDir, HostDir, Ipv4Addr) {
+    let root = tempfile::tempdir().unwrap();
+    let request = FleetRequest { count: 2, group: "lab".into(), version: "8.0".into() };
+    let dirs: Vec<HostDir> = crate::fleet::make_hosts(root.path(), &request)
+        .unwrap()
+        .iter()
+        .map(|name| HostDir::new(root.path().join(name)))
+        .collect();
+    for dir in &dirs {
+        for line in
+            ["network vswitch standard set -v vSwitch1 -m 9000", "network ip interface set -i vmk1 -m 9000"]
+        {
+            assert_eq!(dir.exec(&words(line)).unwrap().exit_code, 0);
+        }
+    }
+    let target = dirs[1].load().unwrap().running.vmks["vmk1"].ipv4.address.unwrap();
+    (root, dirs[0].clone(), dirs[1].clone(), target)
+}
+
+fn received(dir: &HostDir, target: Ipv4Addr, more: &str) -> i64 {
+    let line = format!("--debug --formatter=json network diag ping --host={target} --interface=vmk1{more}");
+    let output = dir.run_program(&words(&line)).unwrap();
+    assert_eq!(output.exit_code, 0, "{}", output.stdout);
+    serde_json::from_str::<serde_json::Value>(&output.stdout).unwrap()["Summary"]["Recieved"]
+        .as_i64()
+        .unwrap()
+}
+
+#[test]
+fn neighbours_answer_when_the_whole_path_fits() {
+    const LARGE: &str = " --size=8972 --df";
+    // What is broken and mended on either side, and how many small packets pass meanwhile.
+    let faults: [(&str, &str, &str, i64); 4] = [
+        ("network vswitch standard portgroup set -p vMotion -v", "110", "20", 0),
+        ("network vswitch standard set -v vSwitch1 -m", "1500", "9000", 3),
+        ("network ip interface set -i vmk1 -m", "1500", "9000", 3),
+        ("network ip interface set -i vmk1 -e", "false", "true", 0),
+    ];
+    let (_root, first, second, target) = neighbours();
+    for (command, broken, mended, small) in faults {
+        for side in [&first, &second] {
+            let set =
+                |value| assert_eq!(side.exec(&words(&format!("{command} {value}"))).unwrap().exit_code, 0);
+            assert_eq!((received(&first, target, ""), received(&first, target, LARGE)), (3, 3));
+            set(broken);
+            let found = (received(&first, target, ""), received(&first, target, LARGE));
+            assert_eq!(found, (small, 0), "{command} {broken}");
+            set(mended);
+        }
+    }
+    for nic in ["vmnic2", "vmnic3"] {
+        second.exec(&words(&format!("network nic down -n {nic}"))).unwrap();
+    }
+    assert_eq!(received(&first, target, ""), 0, "no uplink of the neighbour has link");
+}
+
+#[test]
+fn an_address_of_no_neighbour_is_part_of_the_network() {
+    let (_root, first, second, target) = neighbours();
+    assert_eq!(received(&first, Ipv4Addr::new(10, 20, 200, 200), ""), 3);
+    fs::remove_dir_all(second.path()).unwrap();
+    assert_eq!(received(&first, target, ""), 3, "a host on its own");
+    assert!(first.load().unwrap().neighbours.is_empty(), "only a ping looks beside");
+}

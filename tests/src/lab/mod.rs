@@ -17,6 +17,8 @@ pub use wait::{Limit, wait_for};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
+use simulator::HostDir;
+use simulator::fabric::{Reach, management_reachable};
 use simulator::fleet::COORDINATOR;
 use std::fs;
 use std::net::TcpListener;
@@ -269,6 +271,15 @@ impl Lab {
     #[must_use]
     pub fn host_dir(&self, name: &str) -> PathBuf {
         self.root.join("hosts").join(name)
+    }
+
+    /// Whether the simulated network leads from the host's management adapter to the coordinator.
+    ///
+    /// # Errors
+    /// When the host cannot be read.
+    pub fn is_reachable(&self, name: &str) -> anyhow::Result<bool> {
+        let host = HostDir::new(self.host_dir(name)).load()?;
+        Ok(management_reachable(&host, &host.fabric) == Reach::Ok)
     }
 
     /// A person at the console of a host types an esxcli command.

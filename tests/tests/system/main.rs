@@ -22,3 +22,5 @@ mod refusals;
 mod second_opinion;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod witness;

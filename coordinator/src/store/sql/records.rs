@@ -31,6 +31,7 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     AUDIT_AFTER = "SELECT sequence, at, actor, action, subject, detail, previous_hash, hash FROM audit
         WHERE sequence > $1 ORDER BY sequence LIMIT $2";
+    AUDIT_KNOWN = "SELECT 1 FROM audit WHERE subject = $1 AND action = $2 AND detail = $3 LIMIT 1";
     AUDIT_NEWEST = "SELECT sequence, at, actor, action, subject, detail, previous_hash, hash FROM audit
         ORDER BY sequence DESC LIMIT $1";
 

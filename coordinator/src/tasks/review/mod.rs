@@ -26,7 +26,7 @@ use crate::repo::{ChangedPath, CommitInfo, RefusedEntry};
 use crate::store::hosts::{HostStatus, KnownHost};
 use crate::store::plans::NewPlan;
 use engine::documents::{Repository, RfcDocument, parse_repository, sort_findings};
-use engine::plan::plan;
+use engine::plan::{confirm_window, plan};
 use engine::resolve::{ResolvedHost, resolve_all};
 use engine::rollout::{RolloutHost, RolloutState, Work};
 use model::{
@@ -343,7 +343,13 @@ fn stage(
     let documents =
         groups.into_iter().filter_map(|id| repository.groups.get(id)).map(|group| &group.document);
     let has_steps = touched.iter().any(|host| !host.plan.is_empty());
-    let spec = if has_steps { spec::for_steps(documents, rfc) } else { spec::for_baseline(touched.len()) };
+    let spec = if has_steps {
+        let windows = touched.iter().map(|host| confirm_window(&host.plan));
+        let window = windows.max().unwrap_or(RolloutSpec::default().confirm_timeout);
+        spec::for_steps(documents, rfc, window)
+    } else {
+        spec::for_baseline(touched.len())
+    };
     let hosts: Vec<RolloutHost> = touched
         .iter()
         .map(|host| RolloutHost {

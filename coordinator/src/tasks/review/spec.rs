@@ -5,13 +5,16 @@ use model::{GroupDocument, GroupRollout, Millis, RfcRollout, RolloutSpec};
 /// Hosts at work at once when no host has anything to do.
 const BASELINE_PARALLEL: u32 = 64;
 
-/// The staging of a change with steps. Of several groups the most careful number counts.
+/// The staging of a change with steps. Of several groups the most careful number counts; the confirm window is
+/// `window`, what the plans need, where neither a group nor the RFC states one.
 pub(super) fn for_steps<'a>(
     groups: impl Iterator<Item = &'a GroupDocument>,
     rfc: Option<&RfcRollout>,
+    window: Millis,
 ) -> RolloutSpec {
-    let specs = groups.map(|group| of_group(group.rollout.as_ref()));
-    let mut spec = specs.reduce(more_careful).unwrap_or_default();
+    let specs = groups.map(|group| of_group(group.rollout.as_ref(), window));
+    let default = || RolloutSpec { confirm_timeout: window, ..RolloutSpec::default() };
+    let mut spec = specs.reduce(more_careful).unwrap_or_else(default);
     if let Some(rfc) = rfc {
         let RfcRollout { canary, waves, max_parallel, soak_secs, failure_budget, confirm_timeout_secs } = rfc;
         spec.canary = canary.unwrap_or(spec.canary);
@@ -36,8 +39,8 @@ pub(super) fn for_baseline(hosts: usize) -> RolloutSpec {
     }
 }
 
-fn of_group(rollout: Option<&GroupRollout>) -> RolloutSpec {
-    let default = RolloutSpec::default();
+fn of_group(rollout: Option<&GroupRollout>, window: Millis) -> RolloutSpec {
+    let default = RolloutSpec { confirm_timeout: window, ..RolloutSpec::default() };
     let Some(rollout) = rollout else { return default };
     let GroupRollout { canary, waves, max_parallel, soak_secs, failure_budget, confirm_timeout_secs } =
         rollout;

@@ -7,6 +7,7 @@ use crate::store::rollouts::{self, RolloutUpdate, SaveState};
 use crate::tasks::confirm::{Confirmations, Question};
 use crate::tasks::testkit::{World, documents, id, rfc, web};
 use crate::tasks::wall_now;
+use crate::tasks::witness::{LateFleet, Witnesses};
 use model::{Generation, Order, OutcomeKind, PlanDigest, RolloutId, RolloutPhase, Wall};
 
 const HOSTS: [&str; 3] = ["h01", "h02", "h03"];
@@ -118,10 +119,15 @@ fn attempt(order: &Order, opened_at: Wall) -> Question {
     }
 }
 
+/// Witnesses that are not needed: no adapter is touched.
+fn no_peers(db: &crate::store::Db) -> Witnesses {
+    Witnesses::new(db.clone(), std::sync::Arc::new(LateFleet::default()))
+}
+
 #[tokio::test]
 async fn a_confirmation_needs_the_right_order_a_new_connection_and_a_rollout_that_stands() {
     let (world, change, canary) = begun().await;
-    let confirm = Confirmations::new(world.db.clone(), world.tasks.sent.clone());
+    let confirm = Confirmations::new(world.db.clone(), world.tasks.sent.clone(), no_peers(&world.db));
     let later = wall_now().plus(model::Millis(1));
     assert_eq!(confirm.verdict(attempt(&canary, later)).await.unwrap(), Verdict::Confirmed);
     assert!(confirm.verdict(attempt(&canary, Wall(1))).await.is_err(), "an old connection proves nothing");

@@ -7,6 +7,7 @@
 use super::world::{NICS, blank, realise, vmnic};
 use crate::documents::parse_network;
 use crate::plan::{Planned, plan};
+use crate::safety::{SafetyLimits, check_plan};
 use model::{DesiredNetwork, LinkState, ObservedNetwork, ObservedVm, Operation};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -92,7 +93,7 @@ fn line(operation: &Operation) -> String {
     format!("{name} {}", fields(inner))
 }
 
-fn printed(planned: &Planned) -> String {
+fn printed(planned: &Planned, host: &ObservedNetwork) -> String {
     let mut out = String::new();
     for (index, step) in planned.plan.steps.iter().enumerate() {
         writeln!(out, "{}. {}   [{}]", index + 1, line(&step.operation), step.disruption).unwrap();
@@ -112,6 +113,9 @@ fn printed(planned: &Planned) -> String {
         (false, false) => format!("worst: {}", planned.plan.disruption),
     };
     writeln!(out, "{end}").unwrap();
+    if let Err(violation) = check_plan(&planned.plan, host, &SafetyLimits::default()) {
+        writeln!(out, "the host refuses it, forced or not: {violation}").unwrap();
+    }
     out
 }
 
@@ -122,7 +126,8 @@ fn every_case_gives_its_expected_plan() {
     cases.sort();
     let mut wrong = Vec::new();
     for case in &cases {
-        let got = printed(&plan(&document(case, "desired.yaml"), &host(case)));
+        let host = host(case);
+        let got = printed(&plan(&document(case, "desired.yaml"), &host), &host);
         let expected = case.join(EXPECTED);
         if std::env::var_os("UPDATE_EXPECT").is_some() {
             fs::write(&expected, &got).unwrap();

@@ -26,13 +26,13 @@ fn config() -> ProptestConfig {
 }
 
 /// Drawn eight at a time: far fewer values to make and to shrink.
-fn bytes() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let words = prop::collection::vec(any::<u64>(), BYTES / 8);
     words.prop_map(|words| words.into_iter().flat_map(u64::to_le_bytes).collect())
 }
 
 /// A host and a document for it, with the plan.
-fn case(bytes: &[u8]) -> Option<(ObservedNetwork, DesiredNetwork, Planned)> {
+pub(super) fn case(bytes: &[u8]) -> Option<(ObservedNetwork, DesiredNetwork, Planned)> {
     let mut dice = Dice::new(bytes);
     let links = links(&mut dice);
     let observed = realise(&desired(&mut dice, Extent::Whole), links)?;

@@ -7,5 +7,8 @@ mod api {
 }
 
 mod cases;
+mod digest;
+mod kernel;
 mod laws;
-mod world;
+mod outcome;
+pub(crate) mod world;

@@ -132,8 +132,13 @@ fn shaping(dice: &mut Dice) -> ShapingPolicy {
     ShapingPolicy::On(ShapingRate { average_kbps: rate, peak_kbps: rate * 2, burst_kib: 100 })
 }
 
-fn mtu(dice: &mut Dice) -> Mtu {
-    Mtu::new([1500, 9000, 2000, 1400][usize::from(dice.roll(4))]).unwrap()
+fn vswitch_mtu(dice: &mut Dice) -> Mtu {
+    Mtu::new([1500, 9000, 2000, 9000][usize::from(dice.roll(4))]).unwrap()
+}
+
+/// Seldom large: a frame above that of the switch is refused.
+fn vmk_mtu(dice: &mut Dice) -> Mtu {
+    Mtu::new([1500, 1400, 1280, 1500, 1400, 2000, 1500, 9000][usize::from(dice.roll(8))]).unwrap()
 }
 
 fn setting<T>(dice: &mut Dice, value: impl FnOnce(&mut Dice) -> T) -> Setting<T> {
@@ -149,7 +154,7 @@ fn desired_vswitch(dice: &mut Dice, uplinks: Vec<VmnicName>, all: bool) -> Desir
         uplinks: dice.some(if all { 8 } else { 6 }, |dice| order(dice, &uplinks)),
     });
     DesiredVswitch {
-        mtu: dice.some(4, mtu),
+        mtu: dice.some(4, vswitch_mtu),
         cdp: dice.some(2, |dice| if dice.flag() { CdpStatus::Both } else { CdpStatus::Down }),
         uplinks: Some(uplinks),
         teaming,
@@ -197,7 +202,7 @@ fn desired_vmk(dice: &mut Dice, n: usize, on: PortGroupName) -> DesiredVmk {
     DesiredVmk {
         port_group: Some(on),
         netstack: dice.some(4, |dice| stack(if n == 0 { 0 } else { dice.roll(2) })),
-        mtu: dice.some(4, mtu),
+        mtu: dice.some(4, vmk_mtu),
         mac: None,
         enabled: if still { None } else { dice.some(2, |dice| dice.flag()) },
         ipv4,
