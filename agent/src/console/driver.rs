@@ -7,11 +7,12 @@
 use crate::host::apply::{run_operation, save};
 use crate::host::boot::Clock;
 use crate::host::observe::{Depth, Observer};
+use crate::host::ping::run_probes;
 use crate::host::runner::Runner;
 use crate::journal::{self, Journal, Opened};
 use crate::settings::Settings;
 use engine::apply::{ApplyMachine, Effect, Event, EventKind, JournalHealth, Seen, Transaction};
-use model::{ApplyOutcome, ApplyPhase, BootId, LocalVerb, ProbeResult, ProbeVerdict};
+use model::{ApplyOutcome, ApplyPhase, BootId, LocalVerb};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -163,11 +164,7 @@ impl<'a> Driver<'a> {
                 Some(Event::ConfirmUnavailable { change, detail })
             }
             Effect::Probe { token, probes } => {
-                let unasked = |probe| {
-                    let detail = "the console sends no probes".to_owned();
-                    ProbeResult { probe, verdict: ProbeVerdict::Unknown { detail } }
-                };
-                Some(Event::Probed { token, results: probes.into_iter().map(unasked).collect() })
+                Some(Event::Probed { token, results: run_probes(&self.esxcli, probes) })
             }
             Effect::Report(outcome) => {
                 self.outcome = Some(outcome);

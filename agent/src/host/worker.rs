@@ -59,7 +59,6 @@ pub enum Job {
     /// Save its configuration.
     Persist,
     /// Send pings from it.
-    #[expect(dead_code, reason = "asked for when the machine has its probing phase")]
     Probe {
         /// The machine wants this back.
         token: u32,
@@ -90,7 +89,6 @@ pub enum Answer {
     /// It was saved, or not.
     Persisted(Result<(), String>),
     /// Pings were sent.
-    #[expect(dead_code, reason = "read when the machine has its probing phase")]
     Probed {
         /// As in the job.
         token: u32,
