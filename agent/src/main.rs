@@ -172,15 +172,15 @@ fn execute(verb: Verb, config: &Path) -> anyhow::Result<Code> {
         }
         Verb::Observe { json } => observe(&prepare(config)?, json)?,
         Verb::Version => println!("pointsman-agent {}", env!("CARGO_PKG_VERSION")),
-        Verb::Status { json } => return verbs::status(&prepare(config)?, form(json)),
-        Verb::Plan { json } => return verbs::plan(&prepare(config)?, form(json)),
-        Verb::Log { json } => return verbs::log(&prepare(config)?, form(json)),
-        Verb::Doctor { json } => return verbs::doctor(&prepare(config)?, form(json)),
-        Verb::Freeze { reason } => return verbs::hold(&prepare(config)?, Kind::Freeze, reason),
-        Verb::Pin { reason } => return verbs::hold(&prepare(config)?, Kind::Pin, reason),
-        Verb::Release => return verbs::release(&prepare(config)?),
+        Verb::Status { json } => return verbs::status(&at_console(config)?, form(json)),
+        Verb::Plan { json } => return verbs::plan(&at_console(config)?, form(json)),
+        Verb::Log { json } => return verbs::log(&at_console(config)?, form(json)),
+        Verb::Doctor { json } => return verbs::doctor(&at_console(config)?, form(json)),
+        Verb::Freeze { reason } => return verbs::hold(&at_console(config)?, Kind::Freeze, reason),
+        Verb::Pin { reason } => return verbs::hold(&at_console(config)?, Kind::Pin, reason),
+        Verb::Release => return verbs::release(&at_console(config)?),
         Verb::Rollback { last: _, yes, reason, agent_stopped, detached } => {
-            return rollback(&prepare(config)?, reason, Consent { yes, agent_stopped, detached });
+            return rollback(&at_console(config)?, reason, Consent { yes, agent_stopped, detached });
         }
     }
     Ok(Code::Fine)
@@ -197,6 +197,19 @@ fn prepare(config: &Path) -> anyhow::Result<Settings> {
         .flatten_event(true)
         .with_target(false)
         .with_max_level(settings.log_level)
+        .with_writer(std::io::stderr)
+        .init();
+    Ok(settings)
+}
+
+/// For a person at the console: warnings only, in words.
+fn at_console(config: &Path) -> anyhow::Result<Settings> {
+    let settings = Settings::load(config)?;
+    tracing_subscriber::fmt()
+        .without_time()
+        .with_target(false)
+        .with_ansi(false)
+        .with_max_level(tracing::Level::WARN)
         .with_writer(std::io::stderr)
         .init();
     Ok(settings)

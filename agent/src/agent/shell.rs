@@ -144,15 +144,14 @@ impl Agent {
     }
 
     fn roll_back(&mut self, reason: &str) -> Answer {
-        let reason = format!("at the console: {reason}");
         match self.machine.state().order().map(|order| order.change.clone()) {
             None => self.undo_last(reason),
             Some(change) if self.machine.phase() == ApplyPhase::RollingBack => {
                 Answer::Done { text: format!("change {change} is on its way back already") }
             }
             Some(change) => {
-                self.note_local(LocalVerb::Rollback, &reason);
-                self.cancel(&change, reason)
+                self.note_local(LocalVerb::Rollback, reason);
+                self.cancel(&change, format!("at the console: {reason}"))
             }
         }
     }
@@ -172,21 +171,24 @@ impl Agent {
         }
     }
 
-    fn undo_last(&mut self, reason: String) -> Answer {
+    fn undo_last(&mut self, reason: &str) -> Answer {
         let Some(transaction) = self.journal.history().last_committed().cloned() else {
             return Answer::Refused {
                 text: "no change is open, and the history holds none that was committed".to_owned(),
             };
         };
         let change = transaction.order.change.clone();
-        self.step(ApplyEvent::UndoRequested { transaction: Box::new(transaction), reason: reason.clone() });
+        self.step(ApplyEvent::UndoRequested {
+            transaction: Box::new(transaction),
+            reason: format!("at the console: {reason}"),
+        });
         if self.machine.phase() == ApplyPhase::Idle {
             let text = format!(
                 "change {change} is not the last that ended on this host, or the journal cannot be written"
             );
             return Answer::Refused { text };
         }
-        self.note_local(LocalVerb::Rollback, &reason);
+        self.note_local(LocalVerb::Rollback, reason);
         Answer::Done { text: format!("committed change {change} is undone") }
     }
 

@@ -145,10 +145,9 @@ fn rollback_alone(settings: &Settings, reason: &str, consent: Consent) -> anyhow
 
 fn drive(settings: &Settings, reason: &str) -> Result<Option<ApplyOutcome>, DriveError> {
     let boot = boot_id(settings.boot_id_file.as_deref(), &Clock::new());
-    let reason = format!("at the console: {reason}");
     let mut tell = |line: String| say(format!("  {line}"));
     let (mut driver, effects) = Driver::begin(settings, boot, &mut tell)?;
-    driver.note(LocalVerb::Rollback, &reason);
+    driver.note(LocalVerb::Rollback, reason);
     if driver.is_open() {
         return driver.run(effects);
     }
@@ -156,7 +155,7 @@ fn drive(settings: &Settings, reason: &str) -> Result<Option<ApplyOutcome>, Driv
     match journal::history(&settings.state_dir).last_committed() {
         None => Ok(None),
         Some(transaction) => {
-            let effects = driver.undo(transaction.clone(), reason);
+            let effects = driver.undo(transaction.clone(), format!("at the console: {reason}"));
             driver.run(effects)
         }
     }

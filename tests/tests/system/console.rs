@@ -26,8 +26,13 @@ fn verb(lab: &Lab, name: &str, arguments: &[&str]) -> Result<(i32, String)> {
 }
 
 fn json(lab: &Lab, name: &str, arguments: &[&str]) -> Result<(i32, Value)> {
-    let (code, printed) = verb(lab, name, arguments)?;
-    Ok((code, serde_json::from_str(&printed).with_context(|| format!("{arguments:?} printed {printed}"))?))
+    let output = lab.agents.verb(name, arguments)?;
+    let code = output.status.code().with_context(|| format!("{arguments:?} ended with {}", output.status))?;
+    let read = serde_json::from_slice(&output.stdout);
+    Ok((
+        code,
+        read.with_context(|| format!("{arguments:?} printed {}", String::from_utf8_lossy(&output.stdout)))?,
+    ))
 }
 
 /// Merges an attempt and waits until its canary is in the middle of the slow step.
@@ -62,9 +67,6 @@ fn a_person_at_the_host_sees_and_undoes_without_a_network() {
         assert_eq!(image(lab, canary)?, before);
         let rollout = wait_ended(lab, &change)?;
         assert_eq!((rollout.phase.as_str(), rollout.word(canary)), ("halted", "rolled_back"), "{rollout:#?}");
-        let (code, printed) = verb(lab, canary, &["rollback", "--last", "--yes"])?;
-        assert_eq!(code, 8, "{printed}");
-
         // Without one: everything died in the middle of a step.
         set_faults(lab, canary, Vec::new())?;
         let change = in_the_middle(lab, &attempt(2, "212"), canary)?;
@@ -83,6 +85,33 @@ fn a_person_at_the_host_sees_and_undoes_without_a_network() {
         lab.agents.start(canary)?;
         let rollout = wait_ended(lab, &change)?;
         assert_eq!((rollout.phase.as_str(), rollout.word(canary)), ("halted", "rolled_back"), "{rollout:#?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn the_last_committed_change_is_undone_at_the_console() {
+    in_lab(2, |lab| {
+        let names = bring_up(lab)?;
+        let before: Vec<_> = names.iter().map(|name| image(lab, name)).collect::<Result<_>>()?;
+        let (code, printed) = verb(lab, &names[0], &["rollback", "--last", "--yes"])?;
+        assert_eq!(code, 8, "an import changed nothing: {printed}");
+        let change = merge(lab, &attempt(1, "211"), &[])?;
+        let rollout = wait_ended(lab, &change)?;
+        assert_eq!(rollout.phase, "completed", "{rollout:#?}");
+        // On one host the agent does it, on the other the console itself.
+        lab.agents.kill(&names[1])?;
+        for (name, before) in names.iter().zip(before) {
+            assert_ne!(image(lab, name)?, before);
+            let (code, printed) = verb(lab, name, &["rollback", "--last", "--yes", "--reason", "too loud"])?;
+            assert_eq!(code, 0, "{printed}");
+            assert!(printed.contains("was committed last"), "{printed}");
+            assert_eq!(image(lab, name)?, before, "{name}");
+            let (code, printed) = verb(lab, name, &["rollback", "--last", "--yes"])?;
+            assert_eq!(code, 8, "it is undone already: {printed}");
+            let (_, printed) = verb(lab, name, &["log"])?;
+            assert!(printed.contains("at the console: rollback: too loud"), "{printed}");
+        }
         Ok(())
     });
 }
