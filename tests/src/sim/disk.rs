@@ -344,8 +344,9 @@ impl Disk for SimDisk {
         }
         let Some(inode) = inner.names.get(name).copied() else { return Ok(()) };
         if let Some(file) = inner.inodes.get_mut(&inode) {
-            file.pending.clear();
-            file.durable.clone_from(&file.visible);
+            for write in std::mem::take(&mut file.pending) {
+                apply(&mut file.durable, &write, Fate::Kept);
+            }
         }
         Ok(())
     }

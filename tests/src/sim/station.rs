@@ -470,8 +470,7 @@ impl World {
         let process = self.process(host)?;
         let run = process.run;
         let (job, fault) = process.running.take()?;
-        let text = format!("{job:?}");
-        self.trace.note(self.now, "job", || format!("host {host}: {text} {fault:?}"));
+        self.trace.note(self.now, "job", || format!("host {host}: {job:?} {fault:?}"));
         match job {
             Job::Observe(token) => self.observed(host, token, fault),
             Job::Step(index, operation) => {
