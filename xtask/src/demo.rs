@@ -166,8 +166,7 @@ fn tell(lab: &mut Lab, hosts: u32, teller: &Teller, started: Instant) -> anyhow:
     let drift_seen = drift(lab, teller)?;
     let detail = lab.operate(&["changes", change["id"].as_str().unwrap_or_default()])?;
     let steps = detail["plans"][0]["steps"].as_array().map_or(0, Vec::len) as u64;
-    let calls: Vec<u64> =
-        ends.iter().filter_map(|(_, outcome)| outcome["esxcli_calls"].as_u64()).collect();
+    let calls: Vec<u64> = ends.iter().filter_map(|(_, outcome)| outcome["esxcli_calls"].as_u64()).collect();
     Ok(Summary {
         hosts,
         committed,

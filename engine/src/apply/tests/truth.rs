@@ -216,9 +216,9 @@ fn committed_twice() -> World {
     world
 }
 
-fn transactions(world: &World) -> Vec<Box<Transaction>> {
+fn transactions(world: &World) -> Vec<Transaction> {
     let opened = world.journal.iter().filter_map(|record| match record {
-        Record::Opened(transaction) => Some(transaction.clone()),
+        Record::Opened(transaction) => Some((**transaction).clone()),
         _ => None,
     });
     opened.collect()
@@ -228,7 +228,10 @@ fn transactions(world: &World) -> Vec<Box<Transaction>> {
 fn the_last_committed_change_can_be_undone_once_and_only_the_last() {
     let mut world = committed_twice();
     let [first, second] = transactions(&world).try_into().unwrap();
-    let undo = |transaction| Event::UndoRequested { transaction, reason: "console".to_owned() };
+    let undo = |transaction| Event::UndoRequested {
+        transaction: Box::new(transaction),
+        reason: "console".to_owned(),
+    };
     world.send(undo(first.clone()));
     assert!(matches!(world.pending.back(), Some(Effect::Rejected { .. })));
     world.settle();
@@ -253,7 +256,7 @@ fn an_undo_survives_a_crash_at_any_effect() {
     for effects in 0..14 {
         let mut world = committed_twice();
         let second = transactions(&world).pop().unwrap();
-        world.send(Event::UndoRequested { transaction: second, reason: "console".to_owned() });
+        world.send(Event::UndoRequested { transaction: Box::new(second), reason: "console".to_owned() });
         for _ in 0..effects {
             world.perform();
         }
