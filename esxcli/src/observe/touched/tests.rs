@@ -50,7 +50,7 @@ fn calls_touch_what_they_change_and_what_inherits_from_it() {
     let observed = assembled(&answers);
     let stack = NetstackName::new("vmotion").expect("a name");
     let ip = "10.0.0.1".parse().expect("an address");
-    let reset = PolicyReset::Keep;
+    let (reset, nic) = (PolicyReset::Keep, VmnicName::new("vmnic1").expect("a name"));
     let table: Vec<(Operation, Vec<&str>)> = vec![
         (Operation::VswitchSet { vswitch: switch(), mtu: None, cdp: None }, vec![]),
         (Operation::PortGroupVlanSet { port_group: group("Storage"), vlan: Vlan::Untagged }, vec![]),
@@ -107,7 +107,7 @@ fn calls_touch_what_they_change_and_what_inherits_from_it() {
             Operation::VmkTagAdd { vmk: vmk("vmk0"), tag: ServiceTag::management() },
             vec!["ip interface tag get @vmk0"],
         ),
-        (Operation::NicUp { vmnic: VmnicName::new("vmnic1").expect("a name") }, vec!["nic get @vmnic1"]),
+        (Operation::NicUp { vmnic: nic }, vec!["nic get @vmnic1"]),
         (
             Operation::RouteAdd { netstack: stack, network: RouteNetwork::Default, gateway: ip },
             vec!["ip dns search list @vmotion", "ip dns server list @vmotion", "ip route ipv4 list @vmotion"],
