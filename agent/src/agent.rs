@@ -327,6 +327,8 @@ impl Agent {
             }
             Answer::Observed { purpose: Purpose::Machine(token), result, calls } => {
                 let seen = result.clone().ok();
+                // The machine has just looked: the next look of our own has time.
+                self.next_look = self.next_look.max(Instant::now() + self.settings.observe_period);
                 self.step(ApplyEvent::Observed(Seen { token, result, calls }));
                 if let Some(observed) = seen {
                     self.reports.observation(*observed, calls);

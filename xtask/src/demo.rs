@@ -64,7 +64,10 @@ struct Summary {
     /// From start to end, builds left out.
     seconds_total: f64,
     steps_per_host: u64,
+    /// Of the host that needed most.
     esxcli_calls_per_apply: u64,
+    /// Mean over all hosts.
+    esxcli_calls_mean: f64,
     database: String,
 }
 
@@ -163,7 +166,8 @@ fn tell(lab: &mut Lab, hosts: u32, teller: &Teller, started: Instant) -> anyhow:
     let drift_seen = drift(lab, teller)?;
     let detail = lab.operate(&["changes", change["id"].as_str().unwrap_or_default()])?;
     let steps = detail["plans"][0]["steps"].as_array().map_or(0, Vec::len) as u64;
-    let calls = ends.iter().filter_map(|(_, outcome)| outcome["esxcli_calls"].as_u64()).max().unwrap_or(0);
+    let calls: Vec<u64> =
+        ends.iter().filter_map(|(_, outcome)| outcome["esxcli_calls"].as_u64()).collect();
     Ok(Summary {
         hosts,
         committed,
@@ -173,7 +177,8 @@ fn tell(lab: &mut Lab, hosts: u32, teller: &Teller, started: Instant) -> anyhow:
         seconds,
         seconds_total: started.elapsed().as_secs_f64(),
         steps_per_host: steps,
-        esxcli_calls_per_apply: calls,
+        esxcli_calls_per_apply: calls.iter().copied().max().unwrap_or(0),
+        esxcli_calls_mean: calls.iter().sum::<u64>() as f64 / calls.len().max(1) as f64,
         database: lab.status()?["database"].as_str().unwrap_or_default().to_owned(),
     })
 }

@@ -10,6 +10,7 @@ mod describe;
 mod pg;
 mod process;
 mod report;
+mod sim;
 mod test;
 mod tidy;
 
@@ -46,6 +47,10 @@ enum Verb {
     Demo(demo::DemoArgs),
     /// Measure what is promised about speed and size.
     Bench(bench::BenchArgs),
+    /// Run the deterministic simulator: a whole fleet with faults, seed by seed.
+    Sim(sim::SimArgs),
+    /// End every golden change at every point and look whether the host comes back.
+    Crash(sim::CrashArgs),
     /// Run every check: format, clippy, tidy, then all tests with a throw-away PostgreSQL.
     Test(TestArgs),
     /// Check the house rules that neither the compiler nor clippy knows.
@@ -116,6 +121,8 @@ fn run(verb: Verb, report: &Report) -> anyhow::Result<Outcome> {
         }
         Verb::Demo(args) => demo::run(&root, &args, report),
         Verb::Bench(args) => bench::run(&root, &args, report),
+        Verb::Sim(args) => sim::run(&root, &args, report),
+        Verb::Crash(args) => sim::crash(&root, &args, report),
         Verb::Tidy => tidy::run(&root, report),
         Verb::Agent(args) => agent::run(&root, args.out.as_deref(), report),
         Verb::Describe(args) => describe::run(&args.dir, args.out.as_deref(), report),

@@ -176,10 +176,12 @@ impl Witnesses {
         let in_rollout = case.rollout.outcomes().map(|(host, _)| host.clone());
         let others = idle.iter().cloned().chain(known.into_iter().map(|known| known.id));
         let all: BTreeSet<HostId> = in_rollout.chain(others).filter(|host| host != case.host).collect();
-        let mut ranked: Vec<(u8, HostId)> = all.into_iter().map(|host| (rank(&host), host)).collect();
+        // Every host begins the round at its own place, so that not one peer is asked by all.
+        let mut ranked: Vec<(u8, bool, HostId)> =
+            all.into_iter().map(|host| (rank(&host), host < *case.host, host)).collect();
         ranked.sort();
         let mut found: Vec<Candidate> = Vec::new();
-        for (rank, host) in ranked.into_iter().take(CANDIDATES_MAX) {
+        for (rank, _, host) in ranked.into_iter().take(CANDIDATES_MAX) {
             let full = |need: &Need| found.iter().filter(|one| one.full_for(need)).count() >= WITNESSES_MAX;
             if needs.iter().all(full) {
                 break;
@@ -202,7 +204,7 @@ impl Witnesses {
             for (index, witness) in choose::witnesses(need, candidates).into_iter().enumerate() {
                 let mut detail = "not connected, or at work on a change".to_owned();
                 if witness.askable {
-                    detail = format!("no answer within {} s", ROUND_LIMIT.as_secs());
+                    detail = format!("no answer within {} s, or not waited for", ROUND_LIMIT.as_secs());
                     let peers = Arc::clone(&self.peers);
                     let (host, ping) = (witness.host.clone(), witness.ping(need, PACKETS));
                     round.spawn(async move {
@@ -219,6 +221,10 @@ impl Witnesses {
                 && let Some(said) = asked.get_mut(at).and_then(|(_, said)| said.get_mut(index))
             {
                 said.verdict = verdict;
+            }
+            // One who vouches is enough; the others need not be waited for.
+            if asked.iter().all(|(_, said)| said.is_empty() || vouched(said)) {
+                break;
             }
         }
         asked

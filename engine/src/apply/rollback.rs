@@ -166,7 +166,8 @@ impl ApplyMachine {
         match (at.failures.is_empty(), partly_unread) {
             (false, _) => self.again_or_end(at, Again::Invert, ROLLBACK_ATTEMPTS_MAX, differences, now),
             (true, true) => self.again_or_end(at, Again::Prove, ROLLBACK_ATTEMPTS_MAX, differences, now),
-            (true, false) => self.again_or_end(at, Again::Prove, ROLLBACK_DIFFERS_MAX, differences, now),
+            // Every inverse said "done" and one of them was not: the way back once more, it is harmless.
+            (true, false) => self.again_or_end(at, Again::Invert, ROLLBACK_DIFFERS_MAX, differences, now),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `Verifying`: read the host back and compare it with what was ordered.
 
 use super::event::Seen;
-use super::foreign::foreign;
+use super::foreign::{foreign, traceless};
 use super::state::{Verifying, VerifyingStage, after};
 use super::{ApplyMachine, Deadline, Effect, EventKind, Open, Record, State, Turn, reject};
 use crate::probe::lost_links;
@@ -61,7 +61,8 @@ impl ApplyMachine {
             Err(detail) => Some(format!("the host could not be read back: {detail}")),
             Ok(observed) => {
                 let before = &at.open.transaction.pre_image;
-                named(&verify_applied(&at.open.order().desired, before, observed))
+                let wanted = named(&verify_applied(&at.open.order().desired, before, observed));
+                wanted.or_else(|| traceless(&at.open, observed))
             }
         };
         match problem {

@@ -58,7 +58,8 @@ pub(super) fn closed(number: u64, end: End) -> Record {
     let committed = (end == End::Committed)
         .then(|| Committed { generation: Generation(number), desired: transaction(number, 0).order.desired });
     let persist_due = committed.is_some();
-    Record::Closed(Box::new(Closing { content: ContentHash("abc".into()), outcome, committed, persist_due }))
+    let content = ContentHash("abc".into());
+    Record::Closed(Box::new(Closing { content, outcome, committed, persist_due, undone: false }))
 }
 
 pub(super) fn held(replay: &Replay) -> u64 {

@@ -1,0 +1,129 @@
+//! Planted bugs: what the simulator must catch, or it proves nothing.
+//!
+//! Owns: their names. They are switched on around the real machines (`agent`, `coordinator`, `disk`, `guard`), never in
+//! the product. Must not be on in an ordinary run.
+
+/// A planted bug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mutant {
+    /// No file is ever synced.
+    SkipSync,
+    /// A file that replaces another one is not synced before.
+    SkipReplacementSync,
+    /// Neither the opened change nor the first intent is synced.
+    SkipOpenedSync,
+    /// The intent of a step is written, not synced.
+    SkipIntentSync,
+    /// The intent of a step is not written at all.
+    DropStepStarted,
+    /// The confirmation is asked over the stream that was open before the change.
+    OldConnection,
+    /// The first call of the way back is left out.
+    ForgetInverse,
+    /// The way back is run in the order of the way there.
+    InverseOrder,
+    /// A restart goes on waiting for the confirmation, whatever boot it is.
+    IgnoreBootId,
+    /// A restart runs the steps again.
+    ReplaySteps,
+    /// A restart forgets the open change.
+    ForgetOpen,
+    /// A restart forgets the last outcome and generation.
+    ForgetMemory,
+    /// The configuration is saved before it is confirmed.
+    PersistEarly,
+    /// A call that failed counts as done.
+    FailedAsDone,
+    /// What was ordered counts as what is there.
+    TrustExitCode,
+    /// A withdrawn change is committed.
+    CommitOnWithdrawn,
+    /// The deadline never passes.
+    IgnoreDeadline,
+    /// Outcomes are not told.
+    LoseOutcome,
+    /// Orders go out before the rollout is stored.
+    SendBeforeStore,
+    /// Every host gets its order at once.
+    SkipCanaryGate,
+    /// Nobody watches the agent.
+    NoWatchdog,
+    /// Every coordinator drives rollouts, also one without streams.
+    NoLease,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: [Self; 22] = [
+        Self::SkipSync,
+        Self::SkipReplacementSync,
+        Self::SkipOpenedSync,
+        Self::SkipIntentSync,
+        Self::DropStepStarted,
+        Self::OldConnection,
+        Self::ForgetInverse,
+        Self::InverseOrder,
+        Self::IgnoreBootId,
+        Self::ReplaySteps,
+        Self::ForgetOpen,
+        Self::ForgetMemory,
+        Self::PersistEarly,
+        Self::FailedAsDone,
+        Self::TrustExitCode,
+        Self::CommitOnWithdrawn,
+        Self::IgnoreDeadline,
+        Self::LoseOutcome,
+        Self::SendBeforeStore,
+        Self::SkipCanaryGate,
+        Self::NoWatchdog,
+        Self::NoLease,
+    ];
+
+    /// Its name on the command line and in seed files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SkipSync => "skip_sync",
+            Self::SkipReplacementSync => "skip_replacement_sync",
+            Self::SkipOpenedSync => "skip_opened_sync",
+            Self::SkipIntentSync => "skip_intent_sync",
+            Self::DropStepStarted => "drop_step_started",
+            Self::OldConnection => "old_connection",
+            Self::ForgetInverse => "forget_inverse",
+            Self::InverseOrder => "inverse_order",
+            Self::IgnoreBootId => "ignore_boot_id",
+            Self::ReplaySteps => "replay_steps",
+            Self::ForgetOpen => "forget_open",
+            Self::ForgetMemory => "forget_memory",
+            Self::PersistEarly => "persist_early",
+            Self::FailedAsDone => "failed_as_done",
+            Self::TrustExitCode => "trust_exit_code",
+            Self::CommitOnWithdrawn => "commit_on_withdrawn",
+            Self::IgnoreDeadline => "ignore_deadline",
+            Self::LoseOutcome => "lose_outcome",
+            Self::SendBeforeStore => "send_before_store",
+            Self::SkipCanaryGate => "skip_canary_gate",
+            Self::NoWatchdog => "no_watchdog",
+            Self::NoLease => "no_lease",
+        }
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mutant| mutant.name() == name)
+    }
+
+    /// Whether it is in the coordinator or in what joins hosts, so that only the fleet simulation can show it.
+    #[must_use]
+    pub fn needs_fleet(self) -> bool {
+        matches!(
+            self,
+            Self::SendBeforeStore
+                | Self::SkipCanaryGate
+                | Self::NoWatchdog
+                | Self::NoLease
+                | Self::LoseOutcome
+        )
+    }
+}
