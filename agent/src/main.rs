@@ -131,8 +131,15 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    if let Some((program, config)) = guard::own_arguments(std::env::args_os()) {
+        return ended(guard::run(&program, &config).map(|()| Code::Fine));
+    }
     let Arguments { config, verb } = Arguments::parse_from(own_arguments());
-    match execute(verb, &config) {
+    ended(execute(verb, &config))
+}
+
+fn ended(result: anyhow::Result<Code>) -> ExitCode {
+    match result {
         Ok(code) => code.into(),
         Err(error) => {
             let text = format!("pointsman-agent: {error:#}\n");
@@ -161,7 +168,7 @@ fn execute(verb: Verb, config: &Path) -> anyhow::Result<Code> {
     match verb {
         Verb::Run => {
             let program = own_program(&Settings::load(config)?);
-            guard::run(&program, config)?;
+            return Err(guard::become_guard(&program, config));
         }
         Verb::Work { guarded } => work::work(prepare(config)?, guarded)?,
         Verb::Enrol { token, token_file } => {

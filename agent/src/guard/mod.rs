@@ -17,10 +17,10 @@ use crate::host::boot::Clock;
 use line::{LINE_BYTES_MAX, Said};
 use machine::{Action, Event, State, Why, step};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
@@ -42,6 +42,24 @@ struct Guard<'a> {
     clock: Clock,
     child: Option<Child>,
     events: SyncSender<Event>,
+}
+
+/// First argument of a guard that has left the command line and the settings behind.
+const GUARD: &str = "guard";
+
+/// Becomes the guard: this program anew under the same number, so that what was needed to read command line and settings
+/// does not stay in memory. Returns only when that fails.
+pub fn become_guard(program: &OsStr, config: &Path) -> anyhow::Error {
+    let error = Command::new(program).arg(GUARD).arg(program).arg(config).exec();
+    anyhow::anyhow!("{} cannot be started: {error}; set `program` in the settings", program.to_string_lossy())
+}
+
+/// The program and the settings file of a guard, when these are the arguments of one.
+#[must_use]
+pub fn own_arguments(mut arguments: impl Iterator<Item = OsString>) -> Option<(OsString, PathBuf)> {
+    let is_guard = arguments.nth(1).is_some_and(|verb| verb == GUARD);
+    let (program, config) = (arguments.next()?, arguments.next()?);
+    (is_guard && arguments.next().is_none()).then(|| (program, config.into()))
 }
 
 /// Guards the agent until this process is killed; returns only when its own parts fail.
@@ -202,3 +220,6 @@ fn listen_to(out: ChildStdout, events: SyncSender<Event>) -> std::io::Result<()>
     };
     std::thread::Builder::new().name("listen".to_owned()).stack_size(STACK_BYTES).spawn(listen).map(|_| ())
 }
+
+#[cfg(test)]
+mod tests;
