@@ -31,7 +31,7 @@ fn a_vmotion_network_that_peers_cannot_reach_is_rolled_back() {
         let canary = names[0].as_str();
         let (before, others) = (image(lab, canary)?, footprint(lab, &names[1..])?);
         let allow: &[(&[&str], &str)] =
-            &[(&["risk", "allow"], "traffic_loss"), (&["rollout", "confirm_timeout_secs"], "6")];
+            &[(&["risk", "allow"], "traffic_loss"), (&["rollout", "confirm_timeout_secs"], "30")];
         let alone = story(1, "vMotion on VLAN 130", (vec!["port_groups", "vMotion", "vlan"], "130"));
         let change = merge(lab, &alone, allow)?;
         let rollout = wait_ended(lab, &change)?;
