@@ -10,7 +10,7 @@ use tests::lab::{Lab, wait_for};
 
 /// A step of the story that is made slow, so that something can happen meanwhile.
 const SLOW: &str = "network vswitch standard portgroup set";
-const SLOW_MS: u64 = 3_000;
+const SLOW_MS: u64 = 8_000;
 
 fn attempt(rfc: u32, vlan: &'static str) -> Story {
     let mut story = Story::backup_network();
