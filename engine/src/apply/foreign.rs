@@ -69,6 +69,26 @@ pub(super) fn traceless(open: &Open, observed: &ObservedNetwork) -> Option<Strin
         standing(&step.operation, &after) == Standing::InForce
             && standing(&step.operation, observed) == Standing::NotInForce
     });
-    let (number, _) = gone.next()?;
-    Some(format!("step {number} of {} does not show on the host", open.steps_total()))
+    if let Some((number, _)) = gone.next() {
+        return Some(format!("step {number} of {} does not show on the host", open.steps_total()));
+    }
+    unset(open, &after, observed)
+}
+
+/// The first value that a step sets and the host does not have: setting all of them again would change the host, and
+/// towards what was expected. Values that the host has of its own accord do not count.
+fn unset(open: &Open, after: &ObservedNetwork, observed: &ObservedNetwork) -> Option<String> {
+    let mut again = observed.clone();
+    for step in &open.transaction.plan.steps {
+        if standing(&step.operation, after) == Standing::Unknown {
+            // On an object that is not there the step of its making is told above.
+            let _ = project(&mut again, &step.operation);
+        }
+    }
+    let expected = compare_images(after, observed);
+    let moved = compare_images(observed, &again);
+    let place = |found: &Difference| (found.component, found.object.clone(), found.field.clone());
+    let moved: BTreeSet<_> = moved.iter().map(place).collect();
+    let found = expected.iter().find(|found| moved.contains(&place(found)))?;
+    Some(format!("what a step set does not show on the host: {found}"))
 }

@@ -23,4 +23,6 @@ mod second_opinion;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod weather;
+#[cfg(test)]
 mod witness;
