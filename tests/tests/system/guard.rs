@@ -100,8 +100,13 @@ fn an_agent_stopped_after_its_guard_died_does_not_keep_the_seat() {
         lab.agents.kill_guard_only(canary)?;
         // As the host's watchdog would.
         lab.agents.start(canary)?;
-        ends_as_before(lab, &change, canary, &before)?;
-        assert!(!runs(agent), "the stopped one is gone");
-        Ok(())
+        // A stopped group without a parent gets SIGHUP and goes on. Where the signal kills, the next agent goes back;
+        // where it is ignored (as under nohup), the agent ends its change. Old or new, and told as it is.
+        let rollout = wait_ended(lab, &change)?;
+        match rollout.word(canary) {
+            "rolled_back" => assert_eq!(image(lab, canary)?, before, "the host is as before"),
+            word => assert_eq!((word, rollout.phase.as_str()), ("committed", "completed"), "{rollout:#?}"),
+        }
+        wait_for(LIMIT, "the stopped agent to be gone", || Ok((!runs(agent)).then_some(())))
     });
 }
