@@ -6,6 +6,7 @@
 
 use super::Open;
 use super::standing::{Standing, standing};
+use crate::probe::expected_after;
 use crate::project::project;
 use crate::verify::compare_images;
 use model::{Component, Difference, DifferenceKind, ObservedNetwork, VmkName};
@@ -31,7 +32,7 @@ pub(super) fn foreign(open: &Open, observed: &ObservedNetwork) -> Vec<Difference
 /// The objects that our steps change.
 fn touched(open: &Open) -> BTreeSet<(Component, String)> {
     let before = &open.transaction.pre_image;
-    let after = projected(open);
+    let after = expected_after(before, &open.transaction.plan);
     let mut ours: BTreeSet<_> =
         compare_images(before, &after).into_iter().map(|found| (found.component, found.object)).collect();
     let netstacks: Vec<(Component, String)> = ours
@@ -45,16 +46,6 @@ fn touched(open: &Open) -> BTreeSet<(Component, String)> {
     ours
 }
 
-/// The picture before the first step with every step done.
-fn projected(open: &Open) -> ObservedNetwork {
-    let mut after = open.transaction.pre_image.clone();
-    for step in &open.transaction.plan.steps {
-        // The planner has projected every step on this very picture before.
-        let _ = project(&mut after, &step.operation);
-    }
-    after
-}
-
 fn netstack_of(image: &ObservedNetwork, vmk: &str) -> Option<String> {
     let name = VmkName::new(vmk).ok()?;
     Some(image.vmkernels.read()?.get(&name)?.netstack.to_string())
@@ -63,7 +54,7 @@ fn netstack_of(image: &ObservedNetwork, vmk: &str) -> Option<String> {
 /// The first step that should show in the end and does not, in words. The document need not mention what it does: a
 /// route or a service tag that a replaced adapter gets again is nothing that `verify` looks for.
 pub(super) fn traceless(open: &Open, observed: &ObservedNetwork) -> Option<String> {
-    let after = projected(open);
+    let after = expected_after(&open.transaction.pre_image, &open.transaction.plan);
     let steps = (1_u32..).zip(&open.transaction.plan.steps);
     let mut gone = steps.filter(|(_, step)| {
         standing(&step.operation, &after) == Standing::InForce
