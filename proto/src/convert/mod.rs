@@ -17,7 +17,7 @@ pub use error::WireError;
 pub use from_agent::{AgentHello, FromAgent, HeartbeatReport, ObservationReport, StepProgress};
 pub use from_coordinator::FromCoordinator;
 pub use ping::{PING_COUNT_MAX, PingQuestion, PingReport};
-pub use proof::{OfferedOrder, SetAck};
+pub use proof::{OfferedOrder, SetAck, proof_wire_bytes};
 pub use unary::{ConfirmQuestion, EnrolAnswer, EnrolQuestion, ORDER_KEY_BYTES, Verdict};
 
 use error::bounded;

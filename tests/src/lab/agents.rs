@@ -80,7 +80,7 @@ impl Agents {
             "host_id = {name:?}\nstate_dir = {:?}\ncoordinators = [\"127.0.0.1:{}\"]\nserver_name = {server_name:?}\n\
              ca_file = {:?}\ncertificate_file = {:?}\nkey_file = {:?}\nesxcli = {:?}\nauto_backup = {:?}\n\
              coordinator_address = {coordinator:?}\nobserve_period_secs = {period}\nreconnect_max_secs = 2\n\
-             boot_id_file = {:?}\n{step_timeout}\n[extra_env]\nPOINTSMAN_SIM_HOST = {:?}\n",
+             boot_id_file = {:?}\napproval = \"off\"\n{step_timeout}\n[extra_env]\nPOINTSMAN_SIM_HOST = {:?}\n",
             text(&folder.join("state"))?,
             port.trim(),
             text(&ca)?,

@@ -1,6 +1,8 @@
 //! Whole-system tests: one program, one module per theme.
 
 #[cfg(test)]
+mod approvers;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod console;
