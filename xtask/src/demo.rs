@@ -6,7 +6,7 @@
 mod cut;
 
 use crate::Outcome;
-use crate::process::cargo;
+use crate::programs::{self, Profile};
 use crate::report::{Report, Style};
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
@@ -17,7 +17,7 @@ use std::io::BufRead;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tests::lab::story::Story;
-use tests::lab::{Lab, LabSettings, Limit, Programs, wait_for};
+use tests::lab::{Lab, LabSettings, Limit, Programs, WAITS, wait_for};
 
 /// Longest wait for all hosts to be enrolled and observed.
 const OBSERVED_LIMIT: Limit = Limit::secs(300);
@@ -121,10 +121,8 @@ pub fn run(root: &Path, args: &DemoArgs, report: &Report) -> anyhow::Result<Outc
 
 fn build(root: &Path, teller: &Teller) -> anyhow::Result<Programs> {
     teller.say("Building coordinator, agent and simulator (the first time takes some minutes).");
-    let mut command = cargo(root);
-    command.args(["build", "--quiet", "-p", "coordinator", "-p", "agent", "-p", "simulator", "--bins"]);
-    ensure!(command.status().context("cargo cannot be run")?.success(), "the programs could not be built");
-    Programs::in_folder(&root.join("target").join("debug"))
+    let built = programs::build(root, Profile::Dev, teller.report)?;
+    Ok(Programs { esxcli: built.esxcli, ..Programs::in_folder(&built.folder)? })
 }
 
 /// Agents enrolled, hosts read, the baseline in Git and confirmed.
@@ -142,6 +140,7 @@ fn bring_up(lab: &mut Lab, hosts: u32, teller: &Teller) -> anyhow::Result<()> {
 
 fn tell(lab: &mut Lab, hosts: u32, teller: &Teller, started: Instant) -> anyhow::Result<Summary> {
     bring_up(lab, hosts, teller)?;
+    lab.approves = false;
     let story = Story::backup_network();
     let merged = Instant::now();
     let commit = story.merge(lab)?;
@@ -153,6 +152,7 @@ fn tell(lab: &mut Lab, hosts: u32, teller: &Teller, started: Instant) -> anyhow:
     ));
     lab.operate(&["sync"])?;
     let change = lab.wait_accepted(&commit, ROLLOUT_LIMIT)?;
+    approve(lab, &change, story.rfc, teller)?;
     show_plan(lab, &change, teller)?;
     let rollout = watch(lab, &change, hosts, teller)?;
     let seconds = merged.elapsed().as_secs_f64();
@@ -182,6 +182,25 @@ fn tell(lab: &mut Lab, hosts: u32, teller: &Teller, started: Instant) -> anyhow:
     })
 }
 
+/// The rollout waits; a person signs with an SSH key, and it begins.
+fn approve(lab: &Lab, change: &Value, rfc: u32, teller: &Teller) -> anyhow::Result<()> {
+    let waits_for = wait_for(ROLLOUT_LIMIT, "the rollout to wait for approval", || {
+        let reason =
+            lab.rollout_of(change)?.and_then(|rollout| rollout["reason"].as_str().map(str::to_owned));
+        Ok(reason.filter(|reason| reason.starts_with(WAITS)))
+    })?;
+    teller
+        .say(&format!("RFC-{rfc} {waits_for}. Until then no host is told anything, and none would take it."));
+    let signed = lab.approve(change)?;
+    ensure!(signed["approval"]["waits_for"].is_null(), "one signature should do: {}", signed["approval"]);
+    teller.say(&format!(
+        "{} signs what {} hosts will be told with an SSH key (pointsman approve RFC-{rfc}); each host checks that itself.",
+        lab.approver().approver.name,
+        signed["manifest"]["hosts"]
+    ));
+    Ok(())
+}
+
 /// How every host of a rollout ended.
 fn ends(rollout: &Value) -> Vec<(String, Value)> {
     let waves = rollout["waves"].as_array().into_iter().flatten();
@@ -203,8 +222,9 @@ fn show_plan(lab: &Lab, change: &Value, teller: &Teller) -> anyhow::Result<()> {
 
 fn watch(lab: &Lab, change: &Value, hosts: u32, teller: &Teller) -> anyhow::Result<Value> {
     let bar = teller.bar(u64::from(hosts), "rolling out");
+    let id = wait_for(ROLLOUT_LIMIT, "the rollout to begin", || lab.rollout_id(change))?;
     let rollout = wait_for(ROLLOUT_LIMIT, "the rollout to end", || {
-        let Some(rollout) = lab.rollout_of(change)? else { return Ok(None) };
+        let rollout = lab.rollout(&id)?;
         let waves = rollout["waves"].as_array().map_or(&[][..], Vec::as_slice);
         let wave = waves.iter().rposition(|wave| !wave["started"].is_null()).map_or(0, |at| at + 1);
         let done = ends(&rollout).iter().filter(|(state, _)| state == "committed").count();
@@ -264,9 +284,11 @@ fn finish(lab: &Lab, summary: &impl Serialize, args: &DemoArgs, report: &Report)
          \x20 {pointsman} rollouts {access}\n\
          \x20 {pointsman} drift {access}\n\
          \x20 {pointsman} audit verify {access}\n\
-         Or edit {}, commit, push to origin main, and watch.\n\
+         \x20 {pointsman} approve RFC-1 {access}\n\
+         Or edit {}, commit, push to origin main, approve with --key {}, and watch.\n\
          Press Enter to end the demo.",
-        lab.config.work().join("groups/prod-a/network.yaml").display()
+        lab.config.work().join("groups/prod-a/network.yaml").display(),
+        lab.approver().key_file.display()
     ));
     let mut line = String::new();
     while std::io::stdin().lock().read_line(&mut line)? == 0 {

@@ -14,8 +14,7 @@ const TEXT_BYTES_MAX: usize = 8 * 1024;
 /// The private part is filled up to blocks of this many bytes when it is not encrypted.
 const BLOCK_BYTES: usize = 8;
 
-/// An Ed25519 private key. That the halves belong together is for whoever signs to check
-/// (`from_seed_and_public_key` of ring does).
+/// An Ed25519 private key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ed25519Seed {
     /// The secret.

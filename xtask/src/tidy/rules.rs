@@ -53,7 +53,12 @@ const BANS: [Ban; 11] = [
         module: "process",
         items: &["Command"],
         allowed: |file| {
-            let spawners = ["agent/src/host/runner", "agent/src/guard", "coordinator/src/repo"];
+            let spawners = [
+                "agent/src/host/runner",
+                "agent/src/guard",
+                "coordinator/src/repo",
+                "coordinator/src/cli/sign",
+            ];
             is_outer(file) || file.is_test || spawners.iter().any(|start| file.path.starts_with(start))
         },
         hint: "run programs through agent::host::runner (or the ssh transport of coordinator::repo)",

@@ -65,8 +65,11 @@ fn an_emergency_is_proven_and_named_so() {
     assert_eq!(case.verdict().unwrap().standing, Standing::Approved, "not needed, not named");
 }
 
+/// What is done to a good case.
+type Spoil = fn(&mut Case);
+
 /// What is done to the good case, and what is lacking then.
-const LACKING: &[(&str, UnprovenKind, fn(&mut Case))] = &[
+const LACKING: &[(&str, UnprovenKind, Spoil)] = &[
     ("no signature", UnprovenKind::ThresholdNotMet, |case| case.proof.signatures.clear()),
     ("one of two", UnprovenKind::ThresholdNotMet, |case| _ = case.proof.signatures.pop()),
     ("one twice", UnprovenKind::ThresholdNotMet, |case| {
