@@ -9,6 +9,7 @@ mod authority;
 mod error;
 mod files;
 mod peer;
+mod receipt;
 mod token;
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod tests;
 pub use authority::{Authority, HOST_CERTIFICATE_DAYS_DEFAULT, ServerCertificate};
 pub use error::TrustError;
 pub use peer::{PeerError, PeerId, peer_of};
+pub use receipt::{Evidence, Receipt, ReceiptError, TrustedAuthorities};
 pub use token::{
     TOKEN_TTL_DEFAULT, Token, TokenFuture, TokenGrant, TokenHash, TokenRefusal, TokenStore, TokenStoreError,
     issue_token, redeem_token,
