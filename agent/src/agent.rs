@@ -159,6 +159,8 @@ fn hello(machine: &ApplyMachine, boot: &BootId, instance: &str) -> AgentHello {
         committed_generation: machine.memory().committed_generation(),
         open_change: machine.state().order().map(|order| order.change.clone()),
         phase: machine.phase(),
+        approver_set_version: 0,
+        approval_mode: model::ApprovalMode::Off,
     }
 }
 
@@ -305,6 +307,7 @@ impl Agent {
             FromCoordinator::Welcome { .. }
             | FromCoordinator::Order(_)
             | FromCoordinator::Goodbye { .. }
+            | FromCoordinator::ApproverSet(_)
             | FromCoordinator::Ping(_) => {
                 tracing::warn!("message of the coordinator out of turn");
             }

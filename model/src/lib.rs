@@ -11,6 +11,7 @@ mod desired;
 mod document;
 mod drift;
 mod finding;
+mod hash;
 mod host;
 mod id;
 mod known;
@@ -24,6 +25,7 @@ mod order;
 mod plan;
 mod policy;
 mod probe;
+mod release;
 mod rfc;
 mod rollout;
 mod site;
@@ -42,6 +44,7 @@ pub use document::{
 };
 pub use drift::{Difference, DifferenceKind, DriftReport};
 pub use finding::{Component, Finding, Severity, Span};
+pub use hash::{InvalidHash, SHA256_BYTES, Sha256Hash};
 pub use host::{BootId, HostFacts, Labels};
 pub use id::{ChangeId, Generation, GenerationCheck, HostGroupId, HostId, InvalidId, RfcId, RolloutId};
 pub use known::Known;
@@ -65,6 +68,11 @@ pub use policy::{
     ShapingRate, TeamingPolicy, UplinkOrder,
 };
 pub use probe::{Probe, ProbeResult, ProbeVerdict};
+pub use release::{
+    APPROVER_SET_BYTES_MAX, ApprovalMode, ApprovalNote, Approver, ApproverRotation, ApproverSet,
+    MANIFEST_BYTES_MAX, PATH_STEPS_MAX, RELEASE_FORMAT, ROTATION_BYTES_MAX, ReleaseLeaf, ReleaseManifest,
+    ReleaseProof, SIGNATURE_BYTES_MAX, SIGNATURES_MAX, Unproven, UnprovenKind,
+};
 pub use rfc::{
     Approvers, ChangeType, RfcFrontMatter, RfcImpact, RfcLinks, RfcRisk, RfcRollout, RfcStatus, RfcTargets,
 };

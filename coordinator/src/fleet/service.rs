@@ -155,7 +155,7 @@ impl Agent for AgentService {
             .await
             .map_err(|_| Status::unavailable("the coordinator shuts down"))?;
         let ca_pem = shared.authority.certificate_pem().to_owned();
-        Ok(Response::new(EnrolAnswer { certificate_pem, ca_pem }.into()))
+        Ok(Response::new(EnrolAnswer { certificate_pem, ca_pem, order_key: None }.into()))
     }
 
     async fn session(

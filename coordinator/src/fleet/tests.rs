@@ -6,7 +6,7 @@ use super::*;
 use crate::trust::Authority;
 use model::{ApplyOutcome, ApplyPhase, DriftReport, Generation, OutcomeKind, PlanDigest, ProbeVerdict, Wall};
 use proto::convert::{
-    ConfirmQuestion, EnrolAnswer, EnrolQuestion, FromAgent, FromCoordinator, ObservationReport,
+    ConfirmQuestion, EnrolAnswer, EnrolQuestion, FromAgent, FromCoordinator, ObservationReport, OfferedOrder,
     OutcomeReport, PingReport,
 };
 use proto::v1;
@@ -23,6 +23,7 @@ fn outcome() -> ApplyOutcome {
         kind: OutcomeKind::Committed,
         steps_run: 3,
         esxcli_calls: 9,
+        approval: None,
     }
 }
 
@@ -43,7 +44,7 @@ async fn a_host_enrols_takes_an_order_confirms_and_is_acknowledged() {
     let mut anonymous = client(rig.address, &rig.authority, None).await.unwrap();
     let question = EnrolQuestion { token: token.reveal().into(), host: host("esx01"), csr_pem };
     let answer = within(anonymous.enrol(v1::EnrolRequest::from(question))).await.unwrap();
-    let EnrolAnswer { certificate_pem, ca_pem } = answer.into_inner().try_into().unwrap();
+    let EnrolAnswer { certificate_pem, ca_pem, order_key: _ } = answer.into_inner().try_into().unwrap();
     assert_eq!(ca_pem, rig.authority.certificate_pem());
     assert!(matches!(rig.event().await, FleetEvent::Enrolled { host, .. } if host.as_str() == "esx01"));
 
@@ -57,7 +58,10 @@ async fn a_host_enrols_takes_an_order_confirms_and_is_acknowledged() {
     assert!(rig.fleet.connected(&host("esx01")));
 
     rig.fleet.send_order(&host("esx01"), order("esx01", 7)).unwrap();
-    assert_eq!(agent.next().await, FromCoordinator::Order(Box::new(order("esx01", 7))));
+    assert_eq!(
+        agent.next().await,
+        FromCoordinator::Order(Box::new(OfferedOrder::without_proof(&order("esx01", 7)).unwrap()))
+    );
     rig.fleet.observe_now(&host("esx01")).unwrap();
     assert_eq!(agent.next().await, FromCoordinator::ObserveNow);
 

@@ -6,6 +6,7 @@ mod error;
 mod from_agent;
 mod from_coordinator;
 mod ping;
+mod proof;
 mod unary;
 
 #[cfg(test)]
@@ -18,7 +19,8 @@ pub use from_agent::{
 };
 pub use from_coordinator::FromCoordinator;
 pub use ping::{PING_COUNT_MAX, PingQuestion, PingReport};
-pub use unary::{ConfirmQuestion, EnrolAnswer, EnrolQuestion, Verdict};
+pub use proof::{OfferedOrder, SetAck};
+pub use unary::{ConfirmQuestion, EnrolAnswer, EnrolQuestion, ORDER_KEY_BYTES, Verdict};
 
 use error::bounded;
 use model::ApplyPhase;

@@ -5,6 +5,9 @@ use super::from_agent::change;
 use crate::{PEM_BYTES_MAX, v1};
 use model::{ChangeId, Generation, HostId, PlanDigest};
 
+/// Bytes of the public half of an order key (Ed25519).
+pub const ORDER_KEY_BYTES: usize = 32;
+
 /// A host asks for its certificate.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EnrolQuestion {
@@ -30,6 +33,8 @@ pub struct EnrolAnswer {
     pub certificate_pem: String,
     /// The authority, PEM.
     pub ca_pem: String,
+    /// Public half of the coordinator's order key; none when it signs no orders.
+    pub order_key: Option<[u8; ORDER_KEY_BYTES]>,
 }
 
 /// A host asks, over a new connection, whether its change stands.
@@ -81,17 +86,26 @@ impl TryFrom<v1::EnrolResponse> for EnrolAnswer {
     type Error = WireError;
 
     fn try_from(wire: v1::EnrolResponse) -> Result<Self, WireError> {
-        let v1::EnrolResponse { certificate_pem, ca_pem } = wire;
+        let v1::EnrolResponse { certificate_pem, ca_pem, order_key } = wire;
         check_size("certificate_pem", certificate_pem.len(), PEM_BYTES_MAX)?;
         check_size("ca_pem", ca_pem.len(), PEM_BYTES_MAX)?;
-        Ok(Self { certificate_pem, ca_pem })
+        let order_key = match order_key.as_slice() {
+            [] => None,
+            bytes => Some(bytes.try_into().map_err(|_| WireError::NotThat {
+                field: "order_key",
+                text: format!("{} bytes", bytes.len()),
+                what: "Ed25519 public key",
+            })?),
+        };
+        Ok(Self { certificate_pem, ca_pem, order_key })
     }
 }
 
 impl From<EnrolAnswer> for v1::EnrolResponse {
     fn from(answer: EnrolAnswer) -> Self {
-        let EnrolAnswer { certificate_pem, ca_pem } = answer;
-        Self { certificate_pem, ca_pem }
+        let EnrolAnswer { certificate_pem, ca_pem, order_key } = answer;
+        let order_key = order_key.map(Vec::from).unwrap_or_default();
+        Self { certificate_pem, ca_pem, order_key }
     }
 }
 

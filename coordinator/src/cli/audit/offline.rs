@@ -185,10 +185,10 @@ fn check_receipt(
     }
     let signed: ApplyOutcome =
         serde_json::from_str(&evidence.signed_outcome).map_err(|error| error.to_string())?;
-    let ApplyOutcome { change, generation, kind, steps_run, esxcli_calls } = &signed;
+    let ApplyOutcome { change, generation, kind, steps_run, esxcli_calls, approval } = &signed;
     let says = serde_json::json!({
         "change": change, "generation": generation, "outcome": kind, "steps_run": steps_run,
-        "esxcli_calls": esxcli_calls,
+        "esxcli_calls": esxcli_calls, "approval": approval,
     });
     let differing = says
         .as_object()

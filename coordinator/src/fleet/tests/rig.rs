@@ -254,6 +254,8 @@ pub fn hello(instance: &str) -> AgentHello {
         committed_generation: Generation(3),
         open_change: None,
         phase: ApplyPhase::Idle,
+        approver_set_version: 0,
+        approval_mode: model::ApprovalMode::Off,
     }
 }
 

@@ -30,6 +30,8 @@ fn connected(host: &str, session: u64) -> FleetEvent {
         committed_generation: Generation(7),
         open_change: None,
         phase: ApplyPhase::Idle,
+        approver_set_version: 0,
+        approval_mode: model::ApprovalMode::Off,
     };
     FleetEvent::Connected {
         host: id(host),
@@ -74,6 +76,7 @@ async fn an_outcome_is_stored_audited_and_moves_the_rollout_once() {
         kind: OutcomeKind::Committed,
         steps_run: 0,
         esxcli_calls: 3,
+        approval: None,
     };
     intake.outcome(&order.host, outcome.clone(), receipt(&outcome)).await.unwrap();
     intake.outcome(&order.host, outcome.clone(), receipt(&outcome)).await.unwrap();

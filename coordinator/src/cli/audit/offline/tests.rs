@@ -48,6 +48,7 @@ fn outcome(kind: OutcomeKind) -> ApplyOutcome {
         kind,
         steps_run: 2,
         esxcli_calls: 40,
+        approval: None,
     }
 }
 
