@@ -16,6 +16,12 @@ pub mod v1 {
     tonic::include_proto!("pointsman.v1");
 }
 
+impl std::fmt::Debug for v1::EnrolRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EnrolRequest").field("host_id", &self.host_id).finish_non_exhaustive()
+    }
+}
+
 /// Oldest protocol version this build speaks.
 pub const PROTOCOL_MIN: u32 = 1;
 /// Newest protocol version this build speaks.

@@ -52,6 +52,8 @@ pub struct Lab {
     operator_port: u16,
     agent_port: u16,
     coordinator: Option<Child>,
+    /// What the coordinator logs from its next start on.
+    pub coordinator_log: String,
     fabric: Child,
     /// The agents, one process per host.
     pub agents: Agents,
@@ -104,8 +106,17 @@ impl Lab {
         programs.pointsman(&["ca", "init", "--config", text(&coordinator_settings)?])?;
         let fabric = start_fabric(&root, &programs, agent_port)?;
         let agents = Agents::new(&root, &programs);
-        let mut lab =
-            Self { root, programs, operator_port, agent_port, coordinator: None, fabric, agents, config };
+        let mut lab = Self {
+            root,
+            programs,
+            operator_port,
+            agent_port,
+            coordinator: None,
+            coordinator_log: "info".to_owned(),
+            fabric,
+            agents,
+            config,
+        };
         lab.start_coordinator()?;
         Ok(lab)
     }
@@ -118,6 +129,7 @@ impl Lab {
         ensure!(self.coordinator.is_none(), "the coordinator runs already");
         let child = Command::new(&self.programs.pointsman)
             .args(["serve", "--config", text(&self.root.join("coordinator.toml"))?])
+            .args(["--log", &self.coordinator_log])
             .stdin(Stdio::null())
             .stdout(log_to(&self.root, "coordinator.log")?)
             .stderr(log_to(&self.root, "coordinator.log")?)

@@ -1,6 +1,8 @@
 //! Whole-system tests: one program, one module per theme.
 
 #[cfg(test)]
+mod attack;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod console;
@@ -20,6 +22,8 @@ mod main_job;
 mod refusals;
 #[cfg(test)]
 mod second_opinion;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
