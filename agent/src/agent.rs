@@ -7,6 +7,7 @@ mod effects;
 mod report;
 pub mod shell;
 
+use crate::approval::Gatekeeper;
 use crate::console::server::Local;
 use crate::drift::DriftWatch;
 use crate::host::boot::Clock;
@@ -16,10 +17,13 @@ use crate::journal::{self, Journal, Opened};
 use crate::link::backoff::{Backoff, seed};
 use crate::link::stream::{Link, LinkEvent};
 use crate::settings::Settings;
-use engine::apply::{ApplyMachine, Effect, Event as ApplyEvent, JournalHealth, Seen};
+use engine::apply::{
+    ApplyMachine, Approval, Effect, Event as ApplyEvent, JournalHealth, Seen, UnreadableOrder,
+};
+use engine::proof::Standing;
 use engine::safety::SafetyLimits;
-use model::{ApplyPhase, BootId};
-use proto::convert::{AgentHello, FromAgent, FromCoordinator};
+use model::{ApplyPhase, BootId, Order};
+use proto::convert::{AgentHello, FromAgent, FromCoordinator, OfferedOrder};
 use report::Reports;
 use shell::{Shell, Surroundings};
 use std::sync::Arc;
@@ -59,6 +63,7 @@ pub struct Agent {
     worker: Worker,
     drift: DriftWatch,
     shell: Shell,
+    gatekeeper: Gatekeeper,
     reports: Reports,
     hello: watch::Sender<AgentHello>,
     hurry: Arc<Notify>,
@@ -94,6 +99,7 @@ pub async fn run(
         tracing::error!(detail, "the journal cannot be trusted: no order is taken");
     }
     let (shell, local) = surroundings.begin(&health);
+    let gatekeeper = Gatekeeper::begin(&settings);
     let last_outcome = replay.memory.held.as_ref().map(|held| held.outcome.clone());
     let (machine, effects) =
         ApplyMachine::restore(settings.host_id.clone(), boot.clone(), replay, health, clock.now());
@@ -106,7 +112,7 @@ pub async fn run(
     let hurry = Arc::new(Notify::new());
     let process = clock.now().wall.0 ^ (u64::from(std::process::id()) << 32);
     let instance = format!("{}-{process:x}", std::process::id());
-    let (hello, hello_seen) = watch::channel(hello(&machine, &boot, &instance));
+    let (hello, hello_seen) = watch::channel(hello(&machine, &gatekeeper, &boot, &instance));
     let helper = Link {
         settings: Arc::clone(&settings),
         hello: hello_seen,
@@ -129,6 +135,7 @@ pub async fn run(
         worker,
         drift: DriftWatch::default(),
         shell,
+        gatekeeper,
         hello,
         hurry,
         confirms,
@@ -148,7 +155,7 @@ pub async fn run(
     agent.listen(Ears { link, host, confirms: confirm_answers, local }).await
 }
 
-fn hello(machine: &ApplyMachine, boot: &BootId, instance: &str) -> AgentHello {
+fn hello(machine: &ApplyMachine, gatekeeper: &Gatekeeper, boot: &BootId, instance: &str) -> AgentHello {
     AgentHello {
         protocol_min: proto::PROTOCOL_MIN,
         protocol_max: proto::PROTOCOL_MAX,
@@ -159,8 +166,27 @@ fn hello(machine: &ApplyMachine, boot: &BootId, instance: &str) -> AgentHello {
         committed_generation: machine.memory().committed_generation(),
         open_change: machine.state().order().map(|order| order.change.clone()),
         phase: machine.phase(),
-        approver_set_version: 0,
-        approval_mode: model::ApprovalMode::Off,
+        approver_set_version: gatekeeper.set_version(),
+        approval_mode: gatekeeper.mode(),
+    }
+}
+
+/// What a person should know of the approval, whatever the machine makes of the order.
+fn tell_approval(order: &Order, approval: &Approval) {
+    let change = &order.change;
+    match approval {
+        Approval::Unchecked => {}
+        Approval::Enforced(Ok(proven)) | Approval::Warned(Ok(proven)) => {
+            let names = proven.names.join(", ");
+            if proven.standing == Standing::BreakGlass {
+                tracing::warn!(%change, names, "approved in an emergency");
+            } else {
+                tracing::info!(%change, names, "approved");
+            }
+        }
+        Approval::Enforced(Err(unproven)) | Approval::Warned(Err(unproven)) => {
+            tracing::warn!(%change, kind = unproven.kind.as_str(), detail = unproven.detail, "order not proven");
+        }
     }
 }
 
@@ -182,7 +208,8 @@ impl Agent {
                 None => anyhow::bail!("a helper of the agent has ended: it must be started again"),
             }
             self.beat(Instant::now());
-            self.hello.send_replace(hello(&self.machine, &self.boot, &self.instance));
+            let hello = hello(&self.machine, &self.gatekeeper, &self.boot, &self.instance);
+            self.hello.send_replace(hello);
             if self.may_end() {
                 return Ok(());
             }
@@ -238,6 +265,7 @@ impl Agent {
         let depth = if self.look_full { Depth::Full } else { Depth::WhenChanged };
         let wall = self.clock.now().wall;
         self.next_look = Instant::now() + self.settings.observe_period;
+        self.gatekeeper.read_again();
         match self.worker.give(Job::Observe { purpose: Purpose::Periodic, depth, wall }) {
             Ok(()) => (self.looking, self.look_full) = (true, false),
             Err(_) => tracing::warn!("the host thread is busy: looking at the host later"),
@@ -268,23 +296,36 @@ impl Agent {
                 self.connected = false;
                 self.reports.disconnected();
             }
-            LinkEvent::Order(Ok(order)) => {
-                tracing::info!(change = %order.change, generation = order.generation.0, "order received");
-                let health = match self.journal.writable() {
-                    Ok(()) => JournalHealth::Sound,
-                    Err(error) => JournalHealth::Damaged { detail: error.to_string() },
-                };
-                self.machine.set_journal_health(health);
-                self.take_holds();
-                self.step(ApplyEvent::OrderReceived(order));
-            }
-            LinkEvent::Order(Err(error)) => {
-                tracing::error!(%error, "order refused");
-                if let Some(outcome) = error.refusal() {
-                    self.reports.outcome(outcome);
-                }
-            }
+            LinkEvent::Order(Ok(offered)) => self.on_offer(&offered),
+            LinkEvent::Order(Err(error)) => self.refuse_unread(&error),
             LinkEvent::Message(message) => self.on_coordinator(message),
+        }
+    }
+
+    /// Verified first, then read, then given to the machine.
+    fn on_offer(&mut self, offered: &OfferedOrder) {
+        self.gatekeeper.read_again();
+        let (order, approval) = match self.gatekeeper.judge(offered, self.clock.now().wall) {
+            Ok(judged) => judged,
+            Err(error) => return self.refuse_unread(&error),
+        };
+        tracing::info!(change = %order.change, generation = order.generation.0, "order received");
+        tell_approval(&order, &approval);
+        let health = match self.journal.writable() {
+            Ok(()) => JournalHealth::Sound,
+            Err(error) => JournalHealth::Damaged { detail: error.to_string() },
+        };
+        self.machine.set_journal_health(health);
+        self.take_holds();
+        self.step(ApplyEvent::OrderReceived { order, approval });
+    }
+
+    fn refuse_unread(&mut self, error: &UnreadableOrder) {
+        tracing::error!(%error, "order refused");
+        if let Some(outcome) = error.refusal() {
+            let effects = self.machine.note_refusal(&outcome, self.clock.now().wall);
+            self.perform(effects);
+            self.reports.outcome(outcome);
         }
     }
 
@@ -299,6 +340,10 @@ impl Agent {
                 self.look_soon(Duration::ZERO);
             }
             FromCoordinator::AreYouThere => self.send_heartbeat(),
+            FromCoordinator::ApproverSet(rotation) => {
+                let answer = self.gatekeeper.rotate(&rotation);
+                self.reports.send(FromAgent::ApproverSetAck(answer));
+            }
             FromCoordinator::LocalAck { sequence } => {
                 let effects = self.machine.local_acknowledged(sequence);
                 self.perform(effects);
@@ -307,7 +352,6 @@ impl Agent {
             FromCoordinator::Welcome { .. }
             | FromCoordinator::Order(_)
             | FromCoordinator::Goodbye { .. }
-            | FromCoordinator::ApproverSet(_)
             | FromCoordinator::Ping(_) => {
                 tracing::warn!("message of the coordinator out of turn");
             }

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "the command line prints its results")]
 
 mod agent;
+mod approval;
 mod console;
 mod drift;
 mod guard;
@@ -14,12 +15,13 @@ mod settings;
 mod status;
 mod work;
 
+use approval::pins::Replace;
 use clap::{Parser, Subcommand};
 use console::exit::Code;
 use console::holds::Kind;
 use console::rollback::{Consent, rollback};
 use console::verbs::Form;
-use console::{exit, verbs};
+use console::{approvers, exit, verbs};
 use host::boot::{Clock, boot_id};
 use host::observe::{Depth, Observer};
 use settings::Settings;
@@ -36,7 +38,7 @@ const RUNTIME_THREADS_MAX: usize = 2;
 
 /// The Pointsman agent of one host.
 ///
-/// `status`, `plan`, `log`, `doctor`, `freeze`, `pin`, `release` and `rollback` work with no network, with and without a
+/// `status`, `plan`, `log`, `doctor`, `approvers`, `freeze`, `pin`, `release` and `rollback` work with no network, with and without a
 /// running agent.
 #[derive(Parser)]
 #[command(name = "pointsman-agent", version, after_help = exit::HELP)]
@@ -108,6 +110,11 @@ enum Verb {
     },
     /// Ends freeze and pin.
     Release,
+    /// Who may approve changes of this host.
+    Approvers {
+        #[command(subcommand)]
+        verb: ApproversVerb,
+    },
     /// Says what the journal holds.
     Log {
         /// For programs.
@@ -128,6 +135,24 @@ enum Verb {
     },
     /// Prints the version.
     Version,
+}
+
+#[derive(Subcommand)]
+enum ApproversVerb {
+    /// Trusts the people of this file from now on.
+    Pin {
+        /// An approver set in JSON.
+        file: PathBuf,
+        /// Also when another set is pinned.
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Shows who is trusted.
+    Show {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -186,6 +211,13 @@ fn execute(verb: Verb, config: &Path) -> anyhow::Result<Code> {
         Verb::Freeze { reason } => return verbs::hold(&at_console(config)?, Kind::Freeze, reason),
         Verb::Pin { reason } => return verbs::hold(&at_console(config)?, Kind::Pin, reason),
         Verb::Release => return verbs::release(&at_console(config)?),
+        Verb::Approvers { verb: ApproversVerb::Pin { file, replace } } => {
+            let replace = if replace { Replace::Yes } else { Replace::No };
+            return approvers::pin(&at_console(config)?, &file, replace);
+        }
+        Verb::Approvers { verb: ApproversVerb::Show { json } } => {
+            return approvers::show(&at_console(config)?, form(json));
+        }
         Verb::Rollback { last: _, yes, reason, agent_stopped, detached } => {
             return rollback(&at_console(config)?, reason, Consent { yes, agent_stopped, detached });
         }

@@ -3,13 +3,15 @@
 //! Owns: the facts and their wording. Must not: change anything. Filled by the event loop from its
 //! machine, or by the console from the journal when no agent runs.
 
+use crate::approval::pins::read_set;
+use crate::approval::{HOW_TO_PIN, chain};
 use crate::console::exit::Code;
 use crate::console::holds::{Hold, Holds};
 use crate::console::words::{span, time};
 use crate::journal;
 use crate::settings::Settings;
 use engine::apply::{Memory, Open};
-use model::{ApplyOutcome, ApplyPhase, Millis, Now, OutcomeKind};
+use model::{ApplyOutcome, ApplyPhase, ApprovalMode, ApprovalNote, Millis, Now, OutcomeKind, RefusalReason};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
@@ -58,6 +60,12 @@ pub struct Status {
     pub configuration_saved: bool,
     /// What is wrong with the journal.
     pub journal_damage: Option<String>,
+    /// What is done with an order that is not proven.
+    pub approval: ApprovalMode,
+    /// Version of the pinned approver set; 0 for none.
+    pub approver_set_version: u64,
+    /// Why the pinned set cannot be used.
+    pub approver_set_problem: Option<String>,
     /// Freeze and pin.
     #[serde(flatten)]
     pub holds: Holds,
@@ -67,6 +75,7 @@ impl Status {
     /// The facts that journal and machine have in common.
     #[must_use]
     pub fn new(settings: &Settings, source: Source, memory: &Memory, open: Option<&Open>, now: Now) -> Self {
+        let set = read_set(&settings.state_dir);
         let left = |open: &Open| open.deadline.uptime.0.saturating_sub(now.uptime.0);
         Self {
             host: settings.host_id.to_string(),
@@ -84,6 +93,13 @@ impl Status {
             open_abort: open.and_then(|open| open.abort.clone()),
             configuration_saved: !memory.persist_due,
             journal_damage: None,
+            approval: settings.approval,
+            approver_set_version: set
+                .as_ref()
+                .ok()
+                .and_then(Option::as_ref)
+                .map_or(0, |set| set.set().version),
+            approver_set_problem: set.err().map(|error| chain(&error)),
             holds: Holds::read(&settings.state_dir),
         }
     }
@@ -135,6 +151,7 @@ impl Status {
                 let _ = writeln!(text, "{word} by {by} since {}: {reason}", time(*at));
             }
         }
+        text.push_str(&self.approval_words());
         let _ = writeln!(text, "committed generation {}", self.committed_generation);
         if let Some(outcome) = &self.last_order {
             let _ = writeln!(text, "last order: {}", outcome_words(outcome));
@@ -162,6 +179,20 @@ impl Status {
                 };
                 format!("agent runs{pid}{guard}, {link}")
             }
+        }
+    }
+
+    fn approval_words(&self) -> String {
+        let mode = self.approval.as_str();
+        let refused = match self.approval {
+            ApprovalMode::Enforce => "EVERY ORDER IS REFUSED; ",
+            ApprovalMode::Warn | ApprovalMode::Off => "",
+        };
+        match (&self.approver_set_problem, self.approver_set_version, self.approval) {
+            (_, _, ApprovalMode::Off) => "approval off: orders need no proof on this host\n".to_owned(),
+            (Some(problem), _, _) => format!("approval {mode}: {refused}{problem}\n"),
+            (None, 0, _) => format!("approval {mode}: {refused}no approver set is pinned: {HOW_TO_PIN}\n"),
+            (None, version, _) => format!("approval {mode}, approver set version {version}\n"),
         }
     }
 
@@ -208,8 +239,21 @@ pub fn outcome_words(outcome: &ApplyOutcome) -> String {
             format!(": {reason}; {} differences from the state before", differences.len())
         }
         OutcomeKind::FailedMixed { reason } => format!(": {reason}; a person must look"),
+        OutcomeKind::Refused(RefusalReason::Unproven(unproven)) => format!(": {unproven}"),
         OutcomeKind::Refused(reason) => format!(": {reason:?}"),
     };
+    let approval = outcome.approval.as_ref().map(approval_words).unwrap_or_default();
     let kind = outcome.kind.as_str().replace('_', " ");
-    format!("change {}, generation {}: {kind}{detail}", outcome.change, outcome.generation)
+    format!("change {}, generation {}: {kind}{detail}{approval}", outcome.change, outcome.generation)
+}
+
+/// What is to be said of the approval of an order, to stand at the end of a line.
+#[must_use]
+pub fn approval_words(note: &ApprovalNote) -> String {
+    match note {
+        ApprovalNote::BreakGlass { names } => {
+            format!("; APPROVED IN AN EMERGENCY with the keys of {}", names.join(", "))
+        }
+        ApprovalNote::Unproven(unproven) => format!("; {unproven}; this host only warns"),
+    }
 }

@@ -29,10 +29,10 @@ use crate::store::writer::{self, Writer};
 use crate::tasks::confirm::Confirmations;
 use crate::tasks::fleet_intake::{self, IntakeParts, ProgressBoard};
 use crate::tasks::repo_sync::{MirrorThread, RepoHandle, RepoSignals};
-use crate::tasks::rollout_driver::{self, RolloutHandle, SentLog};
+use crate::tasks::rollout_driver::{self, DriverParts, RolloutHandle, SentLog};
 use crate::tasks::wall_now;
 use crate::tasks::witness::{LateFleet, Witnesses};
-use crate::trust::Authority;
+use crate::trust::{Authority, OrderKey};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -99,6 +99,7 @@ impl App {
         make_state_dir(&settings.state_dir)?;
         let operator_token = token_file::read_or_make(&settings.operator_token_file())?;
         let authority = Arc::new(open_authority(&settings)?);
+        let order_key = Arc::new(OrderKey::open_or_make(&settings.order_key_file())?);
         let certificate = authority.issue_server(&settings.server_names, wall_now())?;
         let agents = listen("listen_agents", settings.listen_agents).await?;
         let operators = listen("listen_operators", settings.listen_operators).await?;
@@ -113,6 +114,7 @@ impl App {
         let fleet_parts = FleetParts {
             authority,
             certificate,
+            order_key: Arc::clone(&order_key),
             tokens: Arc::new(StoredTokens::new(db.clone())),
             confirm: Arc::new(Confirmations::new(db.clone(), sent.clone(), witnesses)),
         };
@@ -122,17 +124,19 @@ impl App {
         peers.started(fleet.clone());
         let signals = RepoSignals::default();
         let nudge_repo = signals.handle();
-        let (driver, driving) = rollout_driver::spawn(
-            db.clone(),
-            Arc::new(fleet.clone()),
+        let driver_parts = DriverParts {
+            db: db.clone(),
+            dispatch: Arc::new(fleet.clone()),
             sent,
-            signals.nudge(),
-            stopped.clone(),
-        );
+            order_key,
+            repo_nudge: signals.nudge(),
+        };
+        let (driver, driving) = rollout_driver::spawn(driver_parts, stopped.clone());
         let progress = ProgressBoard::default();
         let intake_parts = IntakeParts {
             db: db.clone(),
             writer: writer.clone(),
+            fleet: Arc::new(fleet.clone()),
             rollouts: driver.clone(),
             repo: nudge_repo.clone(),
             progress: progress.clone(),
@@ -233,10 +237,12 @@ fn serve_operators(
     parts: &Parts,
     mut stop: watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + Send + 'static {
+    let offers = Arc::new(parts.fleet.clone());
+    let operations = OperatorActions::new(parts.nudge_repo.clone(), parts.driver.clone(), offers);
     let router = api::router(ApiParts {
         db: parts.db.clone(),
         live: Arc::new(parts.fleet.clone()),
-        operations: Arc::new(OperatorActions::new(parts.nudge_repo.clone(), parts.driver.clone())),
+        operations: Arc::new(operations),
         operator_token: Arc::clone(&parts.operator_token),
     });
     async move {

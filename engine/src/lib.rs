@@ -12,6 +12,8 @@ pub mod merge;
 pub mod plan;
 pub mod probe;
 pub mod project;
+pub mod proof;
+pub mod release;
 pub mod resolve;
 pub mod rollout;
 pub mod safety;

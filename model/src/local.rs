@@ -16,6 +16,8 @@ pub enum LocalVerb {
     Release,
     /// Undo the open change, or the last committed one.
     Rollback,
+    /// Trust other approvers.
+    PinApprovers,
 }
 
 impl LocalVerb {
@@ -27,6 +29,7 @@ impl LocalVerb {
             Self::Pin => "pin",
             Self::Release => "release",
             Self::Rollback => "rollback",
+            Self::PinApprovers => "pin_approvers",
         }
     }
 }

@@ -10,7 +10,7 @@ pub struct Millis(pub u64);
 impl Millis {
     /// A span of whole seconds.
     #[must_use]
-    pub fn from_secs(secs: u64) -> Self {
+    pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1000))
     }
 }

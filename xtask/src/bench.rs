@@ -37,6 +37,8 @@ enum Bench {
     Plan,
     /// esxcli calls of one observation.
     Observe,
+    /// Size and verdict of the proof of an order.
+    Proof,
     /// esxcli calls of one apply.
     ApplyCalls,
     /// Size and idle memory of the agent as it is shipped.
@@ -48,7 +50,7 @@ enum Bench {
 impl Bench {
     fn needs_lab(self) -> bool {
         match self {
-            Bench::Plan | Bench::Observe => false,
+            Bench::Plan | Bench::Observe | Bench::Proof => false,
             Bench::ApplyCalls | Bench::Agent | Bench::Demo => true,
         }
     }
@@ -118,7 +120,7 @@ fn measure(
         Bench::Demo => {
             command.args(["--hosts", &args.hosts.to_string()]);
         }
-        Bench::Plan | Bench::Observe | Bench::ApplyCalls => {}
+        Bench::Plan | Bench::Observe | Bench::Proof | Bench::ApplyCalls => {}
     }
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let output = output.with_context(|| format!("cannot run {}", shown(&command)))?;

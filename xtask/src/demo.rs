@@ -17,7 +17,7 @@ use std::io::BufRead;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tests::lab::story::Story;
-use tests::lab::{Lab, LabSettings, Limit, Programs, wait_for};
+use tests::lab::{Lab, LabSettings, Limit, Programs, WAITS, wait_for};
 
 /// Longest wait for all hosts to be enrolled and observed.
 const OBSERVED_LIMIT: Limit = Limit::secs(300);
@@ -140,6 +140,7 @@ fn bring_up(lab: &mut Lab, hosts: u32, teller: &Teller) -> anyhow::Result<()> {
 
 fn tell(lab: &mut Lab, hosts: u32, teller: &Teller, started: Instant) -> anyhow::Result<Summary> {
     bring_up(lab, hosts, teller)?;
+    lab.approves = false;
     let story = Story::backup_network();
     let merged = Instant::now();
     let commit = story.merge(lab)?;
@@ -151,6 +152,7 @@ fn tell(lab: &mut Lab, hosts: u32, teller: &Teller, started: Instant) -> anyhow:
     ));
     lab.operate(&["sync"])?;
     let change = lab.wait_accepted(&commit, ROLLOUT_LIMIT)?;
+    approve(lab, &change, story.rfc, teller)?;
     show_plan(lab, &change, teller)?;
     let rollout = watch(lab, &change, hosts, teller)?;
     let seconds = merged.elapsed().as_secs_f64();
@@ -178,6 +180,25 @@ fn tell(lab: &mut Lab, hosts: u32, teller: &Teller, started: Instant) -> anyhow:
         esxcli_calls_mean: calls.iter().sum::<u64>() as f64 / calls.len().max(1) as f64,
         database: lab.status()?["database"].as_str().unwrap_or_default().to_owned(),
     })
+}
+
+/// The rollout waits; a person signs with an SSH key, and it begins.
+fn approve(lab: &Lab, change: &Value, rfc: u32, teller: &Teller) -> anyhow::Result<()> {
+    let waits_for = wait_for(ROLLOUT_LIMIT, "the rollout to wait for approval", || {
+        let reason =
+            lab.rollout_of(change)?.and_then(|rollout| rollout["reason"].as_str().map(str::to_owned));
+        Ok(reason.filter(|reason| reason.starts_with(WAITS)))
+    })?;
+    teller
+        .say(&format!("RFC-{rfc} {waits_for}. Until then no host is told anything, and none would take it."));
+    let signed = lab.approve(change)?;
+    ensure!(signed["approval"]["waits_for"].is_null(), "one signature should do: {}", signed["approval"]);
+    teller.say(&format!(
+        "{} signs what {} hosts will be told with an SSH key (pointsman approve RFC-{rfc}); each host checks that itself.",
+        lab.approver().approver.name,
+        signed["manifest"]["hosts"]
+    ));
+    Ok(())
 }
 
 /// How every host of a rollout ended.
@@ -263,9 +284,11 @@ fn finish(lab: &Lab, summary: &impl Serialize, args: &DemoArgs, report: &Report)
          \x20 {pointsman} rollouts {access}\n\
          \x20 {pointsman} drift {access}\n\
          \x20 {pointsman} audit verify {access}\n\
-         Or edit {}, commit, push to origin main, and watch.\n\
+         \x20 {pointsman} approve RFC-1 {access}\n\
+         Or edit {}, commit, push to origin main, approve with --key {}, and watch.\n\
          Press Enter to end the demo.",
-        lab.config.work().join("groups/prod-a/network.yaml").display()
+        lab.config.work().join("groups/prod-a/network.yaml").display(),
+        lab.approver().key_file.display()
     ));
     let mut line = String::new();
     while std::io::stdin().lock().read_line(&mut line)? == 0 {

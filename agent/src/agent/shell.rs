@@ -129,6 +129,7 @@ impl Agent {
             Request::Rollback { reason } => self.roll_back(&tidy_reason(&reason)),
             Request::Hold { kind, reason, by } => self.hold(kind, &reason, &by),
             Request::Release { by } => self.release(&by),
+            Request::ApproversPinned { told } => self.approvers_pinned(&tidy_reason(&told)),
         }
     }
 
@@ -190,6 +191,12 @@ impl Agent {
         }
         self.note_local(LocalVerb::Rollback, reason);
         Answer::Done { text: format!("committed change {change} is undone") }
+    }
+
+    fn approvers_pinned(&mut self, told: &str) -> Answer {
+        self.gatekeeper.read_again();
+        self.note_local(LocalVerb::PinApprovers, told);
+        Answer::Done { text: "the agent trusts it from now on".to_owned() }
     }
 
     fn note_local(&mut self, verb: LocalVerb, reason: &str) {

@@ -1,7 +1,7 @@
 //! `log`: what the journal still holds, in words. Must not change it.
 
 use super::words::time;
-use crate::status::outcome_words;
+use crate::status::{approval_words, outcome_words};
 use engine::apply::{Record, StepResult};
 use engine::journal::Entry;
 use model::Wall;
@@ -44,12 +44,14 @@ fn words(record: &Record, calls: &[String]) -> (Option<Wall>, String) {
         usize::try_from(index).ok().and_then(|index| calls.get(index)).map_or("unknown call", String::as_str)
     };
     match record {
+        Record::Refused { outcome, at } => (Some(*at), format!("refused: {}", outcome_words(outcome))),
         Record::Opened(transaction) => {
             let order = &transaction.order;
             let until = time(transaction.deadline.wall);
             let steps = transaction.plan.steps.len();
+            let approval = transaction.approval.as_ref().map(approval_words).unwrap_or_default();
             let text = format!(
-                "change {} (generation {}) opened: {steps} steps, rolls back by itself at {until}",
+                "change {} (generation {}) opened: {steps} steps, rolls back by itself at {until}{approval}",
                 order.change, order.generation
             );
             (Some(transaction.opened.wall), text)

@@ -4,6 +4,7 @@
 //! about a change. With a running agent a verb asks it; without one it acts on the journal itself.
 //! Called by `main` and the event loop.
 
+pub mod approvers;
 pub mod client;
 pub mod doctor;
 pub mod driver;

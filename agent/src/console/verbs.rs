@@ -27,7 +27,11 @@ pub enum Form {
 }
 
 impl Form {
-    fn print(self, value: &impl serde::Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+    pub(super) fn print(
+        self,
+        value: &impl serde::Serialize,
+        text: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
         let text = match self {
             Self::Text => text(),
             Self::Json => serde_json::to_string_pretty(value)?,
@@ -125,7 +129,7 @@ pub fn release(settings: &Settings) -> anyhow::Result<Code> {
     }
 }
 
-fn recorded(result: Result<(), String>) {
+pub(super) fn recorded(result: Result<(), String>) {
     if let Err(detail) = result {
         say(format!("  it is not in the journal: {detail}"));
     }

@@ -39,6 +39,11 @@ pub enum Request {
         /// Who.
         by: String,
     },
+    /// Another approver set was pinned: read it.
+    ApproversPinned {
+        /// Who and what, for the record.
+        told: String,
+    },
     /// End freeze and pin.
     Release {
         /// Who.

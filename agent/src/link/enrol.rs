@@ -4,6 +4,7 @@
 
 use super::connect::{CONNECT_TIMEOUT, LinkError, connect};
 use super::tls::Identity;
+use crate::approval::pins::{PinError, write_order_key};
 use crate::journal::write_durably;
 use crate::settings::Settings;
 use proto::convert::{EnrolAnswer, EnrolQuestion};
@@ -21,6 +22,9 @@ pub enum EnrolError {
     /// No coordinator gave a certificate.
     #[error("no certificate was given; check address, authority and token")]
     Link(#[source] LinkError),
+    /// The coordinator's order key could not be kept.
+    #[error("the order key of the coordinator is not kept")]
+    OrderKey(#[from] PinError),
     /// A file could not be written.
     #[error("{path} cannot be written")]
     Write {
@@ -37,6 +41,8 @@ pub async fn enrol(settings: &Settings, token: String) -> Result<(), EnrolError>
     let csr_pem = request(settings.host_id.as_str(), &key).map_err(EnrolError::Request)?;
     let question = EnrolQuestion { token, host: settings.host_id.clone(), csr_pem };
     let answer = ask(settings, &question).await.map_err(EnrolError::Link)?;
+    // First the key that orders must be signed with: a host that can connect never goes without it.
+    write_order_key(&settings.state_dir, answer.order_key)?;
     write_key(&settings.key_file, key.serialize_pem().as_bytes())?;
     let path = settings.certificate_file.clone();
     write_durably(&path, answer.certificate_pem.as_bytes())

@@ -10,9 +10,9 @@ use super::tls::Identity;
 use crate::host::ping::PeerPinger;
 use crate::host::runner::Runner;
 use crate::settings::Settings;
-use engine::apply::{UnreadableOrder, read_order};
-use model::Order;
-use proto::convert::{AgentHello, FromAgent, FromCoordinator, PingReport};
+use engine::apply::UnreadableOrder;
+use model::{RefusalReason, Unproven, UnprovenKind};
+use proto::convert::{AgentHello, FromAgent, FromCoordinator, OfferedOrder, PingReport, WireError};
 use proto::v1;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,8 +39,8 @@ pub enum LinkEvent {
     },
     /// The stream is gone.
     Disconnected,
-    /// An order, or something that should have been one.
-    Order(Result<Box<Order>, UnreadableOrder>),
+    /// An order, not read yet, or something that should have been one.
+    Order(Result<Box<OfferedOrder>, UnreadableOrder>),
     /// Any other message.
     Message(FromCoordinator),
 }
@@ -224,10 +224,27 @@ impl Link {
     }
 }
 
-/// An order that cannot be understood is still answered, so its bytes are read here.
-fn understand(message: v1::CoordinatorMessage) -> Result<LinkEvent, proto::convert::WireError> {
-    if let Some(v1::coordinator_message::Message::Order(offer)) = &message.message {
-        return Ok(LinkEvent::Order(read_order(&offer.order_json).map(Box::new)));
-    }
-    Ok(LinkEvent::Message(FromCoordinator::try_from(message)?))
+/// An offer that is not acceptable as a message is still answered; what it says is read after it was verified.
+fn understand(message: v1::CoordinatorMessage) -> Result<LinkEvent, WireError> {
+    let Some(v1::coordinator_message::Message::Order(offer)) = message.message else {
+        return Ok(LinkEvent::Message(FromCoordinator::try_from(message)?));
+    };
+    let bytes = offer.order_json.clone();
+    let offered = OfferedOrder::try_from(offer).map(Box::new);
+    Ok(LinkEvent::Order(offered.map_err(|error| not_an_offer(&bytes, &error))))
 }
+
+fn not_an_offer(order_json: &[u8], error: &WireError) -> UnreadableOrder {
+    let detail = error.to_string();
+    let reason = match error {
+        WireError::TooLarge { field, .. } | WireError::OutOfRange { field, .. } if *field != "order_json" => {
+            let kind = UnprovenKind::ProofTooLarge;
+            RefusalReason::Unproven(Unproven { kind, detail: detail.clone() })
+        }
+        _ => RefusalReason::Malformed { detail: detail.clone() },
+    };
+    UnreadableOrder::refused(order_json, detail, reason)
+}
+
+#[cfg(test)]
+mod tests;

@@ -30,5 +30,7 @@ pub struct Fragment {
     pub reconnect_max_secs: Option<u64>,
     pub boot_id_file: Option<PathBuf>,
     pub log_level: Option<String>,
+    pub approval: Option<String>,
+    pub approvers_file: Option<PathBuf>,
     pub extra_env: Option<BTreeMap<String, String>>,
 }

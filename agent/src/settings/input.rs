@@ -1,6 +1,7 @@
 //! The settings with defaults filled in. Must not judge; `Settings` does.
 
 use super::fragment::Fragment;
+use model::ApprovalMode;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -45,6 +46,8 @@ pub struct Input {
     pub reconnect_max_secs: u64,
     pub boot_id_file: Option<PathBuf>,
     pub log_level: String,
+    pub approval: String,
+    pub approvers_file: Option<PathBuf>,
     pub extra_env: BTreeMap<String, String>,
 }
 
@@ -73,6 +76,8 @@ impl From<Fragment> for Input {
             reconnect_max_secs: fragment.reconnect_max_secs.unwrap_or(RECONNECT_MAX_SECS_DEFAULT),
             boot_id_file: fragment.boot_id_file,
             log_level: fragment.log_level.unwrap_or_else(|| "info".to_owned()),
+            approval: fragment.approval.unwrap_or_else(|| ApprovalMode::default().as_str().to_owned()),
+            approvers_file: fragment.approvers_file,
             extra_env: fragment.extra_env.unwrap_or_default(),
             state_dir,
         }

@@ -10,7 +10,7 @@ mod input;
 
 use fragment::Fragment;
 use input::Input;
-use model::{HostId, VmkName};
+use model::{ApprovalMode, HostId, VmkName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -97,6 +97,10 @@ pub struct Settings {
     pub reconnect_max: Duration,
     /// A file that names the boot, instead of the kernel.
     pub boot_id_file: Option<PathBuf>,
+    /// What is done with an order that approvers did not prove.
+    pub approval: ApprovalMode,
+    /// The approver set to begin with, when none is pinned.
+    pub approvers_file: Option<PathBuf>,
     /// How much is logged.
     pub log_level: tracing::Level,
     /// Variables for the programs of the host, beside the fixed ones.
@@ -144,6 +148,8 @@ impl Settings {
             .log_level
             .parse()
             .map_err(|_| ("log_level", "is not one of error, warn, info, debug, trace".to_owned()))?;
+        let approval = ApprovalMode::from_word(&input.approval)
+            .ok_or_else(|| ("approval", "is not one of enforce, warn, off".to_owned()))?;
         Ok(Self {
             host_id,
             state_dir: input.state_dir,
@@ -165,6 +171,8 @@ impl Settings {
             max_parallel_reads: reads,
             reconnect_max: secs("reconnect_max_secs", input.reconnect_max_secs)?,
             boot_id_file: input.boot_id_file,
+            approval,
+            approvers_file: input.approvers_file,
             log_level,
             extra_env: input.extra_env,
         })

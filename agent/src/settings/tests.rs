@@ -18,6 +18,7 @@ fn the_least_settings_get_defaults() {
     assert_eq!(settings.log_level, tracing::Level::INFO);
     assert_eq!(settings.socket, Path::new("state/agent.sock"));
     assert_eq!(settings.program, None);
+    assert_eq!((settings.approval, settings.approvers_file), (ApprovalMode::Enforce, None));
 }
 
 #[test]
@@ -45,13 +46,14 @@ fn every_key_is_taken() {
         "{LEAST}server_name = \"c\"\nca_file = \"a\"\ncertificate_file = \"b\"\nkey_file = \"k\"\n\
          esxcli = \"/e\"\nsocket = \"/s\"\nprogram = \"/p\"\nauto_backup = \"/b\"\ncoordinator_address = \"10.0.0.1\"\nobserve_period_secs = 5\n\
          full_read_period_secs = 6\nstep_timeout_secs = 7\nread_timeout_secs = 8\nmax_parallel_reads = 2\n\
-         reconnect_max_secs = 9\nboot_id_file = \"/boot\"\nlog_level = \"debug\"\n\
+         reconnect_max_secs = 9\nboot_id_file = \"/boot\"\napproval = \"warn\"\napprovers_file = \"/set\"\nlog_level = \"debug\"\n\
          [extra_env]\nPOINTSMAN_SIM_HOST = \"/host\"\n"
     );
     let settings = parse(&text).unwrap();
     assert_eq!(settings.coordinator_address, Some(Ipv4Addr::new(10, 0, 0, 1)));
     assert_eq!((settings.socket.to_str(), settings.program), (Some("/s"), Some("/p".into())));
     assert_eq!(settings.read_timeout, Duration::from_secs(8));
+    assert_eq!((settings.approval, settings.approvers_file), (ApprovalMode::Warn, Some("/set".into())));
     assert_eq!(settings.extra_env.get("POINTSMAN_SIM_HOST").map(String::as_str), Some("/host"));
 }
 
@@ -68,6 +70,8 @@ fn what_cannot_be_used_is_named() {
     assert!(parse(&format!("{LEAST}observe_period_secs = 0")).is_err());
     assert!(parse(&format!("{LEAST}max_parallel_reads = 99")).is_err());
     assert!(parse(&format!("{LEAST}log_level = \"loud\"")).is_err());
+    let trusting = parse(&format!("{LEAST}approval = \"trust\"")).unwrap_err().to_string();
+    assert!(trusting.contains("approval is not one of enforce, warn, off"), "{trusting}");
     let error = parse(&format!("{LEAST}surprise = 1")).unwrap_err();
     assert!(matches!(error, SettingsError::Malformed { .. }));
 }

@@ -14,6 +14,8 @@ pub mod views;
 pub(crate) mod testkit;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_approval;
 
 use crate::fleet::{FleetHandle, LiveHost};
 use crate::store::Db;
@@ -22,7 +24,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use error::ApiError;
-use model::RolloutId;
+use model::{ApproverRotation, HostId, RolloutId};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -67,10 +69,19 @@ pub enum SteerError {
 /// Answer of [`Operations::steer`].
 pub type SteerFuture<'a> = Pin<Box<dyn Future<Output = Result<(), SteerError>> + Send + 'a>>;
 
+/// Answer of [`Operations::approvals_changed`].
+pub type DoneFuture<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// What the rest of the coordinator does for operators.
 pub trait Operations: Send + Sync {
     /// Looks at the configuration repository now.
     fn nudge_repository(&self);
+
+    /// Lets rollouts begin that waited for what was stored just now.
+    fn approvals_changed(&self) -> DoneFuture<'_>;
+
+    /// Offers a newer approver set to these hosts.
+    fn offer_approvers(&self, hosts: &[HostId], rotation: &ApproverRotation);
 
     /// Hands a command to the driver of a rollout; the driver stores the reason and the new phase.
     fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_>;

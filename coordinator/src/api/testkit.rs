@@ -1,17 +1,19 @@
 //! A router on a real database in a temporary folder, with actions that only remember. For tests of the API and verbs.
 
-use super::{ApiParts, Live, Operations, RolloutCommand, SteerError, SteerFuture, router};
+use super::{ApiParts, DoneFuture, Live, Operations, RolloutCommand, SteerError, SteerFuture, router};
 use crate::fleet::LiveHost;
+use crate::release;
 use crate::store::changes::{self, Acceptance, NewChange};
 use crate::store::hosts::{self, KnownHost};
 use crate::store::plans::NewPlan;
 use crate::store::rfcs::{NewRfc, RfcState};
 use crate::store::rollouts::{self, NewRollout, RolloutUpdate};
 use crate::store::{Db, observations};
+use crate::tasks::wall_now;
 use axum::Router;
 use model::{
-    ChangeId, DesiredNetwork, Disruption, HostGroupId, HostId, ObservedNetwork, Operation, Plan, PlanDigest,
-    ProbePlan, RolloutId, RolloutPhase, RolloutSpec, Step, Wall, Wave,
+    ApproverRotation, ApproverSet, ChangeId, DesiredNetwork, Disruption, HostGroupId, HostId,
+    ObservedNetwork, Operation, Plan, ProbePlan, RolloutId, RolloutPhase, RolloutSpec, Step, Wall, Wave,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -29,6 +31,15 @@ struct Remembered(Mutex<Vec<String>>);
 impl Operations for Remembered {
     fn nudge_repository(&self) {
         self.0.lock().unwrap().push("nudge".to_owned());
+    }
+
+    fn approvals_changed(&self) -> DoneFuture<'_> {
+        Box::pin(async { self.0.lock().unwrap().push("approvals changed".to_owned()) })
+    }
+
+    fn offer_approvers(&self, hosts: &[HostId], rotation: &ApproverRotation) {
+        let _ = rotation;
+        self.0.lock().unwrap().push(format!("offer approvers to {}", hosts.len()));
     }
 
     fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_> {
@@ -140,6 +151,11 @@ impl Rig {
         });
     }
 
+    /// Stores an approver set as it is.
+    pub fn add_approvers(&self, set: &ApproverSet) {
+        self.wait(release::testkit::store(&self.db, set));
+    }
+
     pub fn end_rollout(&self, id: &str, phase: RolloutPhase) {
         let id = RolloutId::new(id).unwrap();
         let update = RolloutUpdate { phase, state: json!({}), reason: None, now: Wall(9) };
@@ -160,7 +176,11 @@ fn plan(host: &str) -> NewPlan {
     let step = Step { operation: set(31), inverse: vec![set(30)], disruption };
     NewPlan {
         host: HostId::new(host).unwrap(),
-        plan: Plan { steps: vec![step], disruption, digest: PlanDigest("d".repeat(64)) },
+        plan: Plan {
+            digest: engine::plan::digest(std::slice::from_ref(&step)),
+            steps: vec![step],
+            disruption,
+        },
         desired: DesiredNetwork::default(),
         esxcli_lines: vec![],
     }
@@ -181,7 +201,8 @@ fn acceptance(name: &str, on: &[&str]) -> Acceptance {
             findings: vec![],
             disruption_allowed: Disruption::TrafficLoss,
             probes: ProbePlan::default(),
-            created: Wall(5),
+            repository: "https://git.example.com/network".to_owned(),
+            created: wall_now(),
         },
         rfc: Some(NewRfc {
             document: document.unwrap(),

@@ -11,10 +11,10 @@ use tower::ServiceExt;
 /// Largest answer read, in bytes.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-struct Answer {
-    status: StatusCode,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
     media: String,
-    body: Value,
+    pub(super) body: Value,
 }
 
 fn send(rig: &Rig, request: Request<Body>) -> Answer {
@@ -38,15 +38,15 @@ fn ask(rig: &Rig, method: Method, path: &str, body: Body) -> Answer {
     send(rig, request.unwrap())
 }
 
-fn get(rig: &Rig, path: &str) -> Answer {
+pub(super) fn get(rig: &Rig, path: &str) -> Answer {
     ask(rig, Method::GET, path, Body::empty())
 }
 
-fn post(rig: &Rig, path: &str, body: &Value) -> Answer {
+pub(super) fn post(rig: &Rig, path: &str, body: &Value) -> Answer {
     ask(rig, Method::POST, path, Body::from(body.to_string()))
 }
 
-fn assert_problem(answer: &Answer, status: u16, kind: &str) {
+pub(super) fn assert_problem(answer: &Answer, status: u16, kind: &str) {
     assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
     assert_eq!(answer.media, "application/problem+json");
     assert_eq!(answer.body["kind"], kind);

@@ -368,3 +368,117 @@ pub struct ProblemView {
     /// What is wrong and what to do.
     pub message: String,
 }
+
+/// What approvers sign of a change, and who has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseView {
+    /// The change.
+    pub change: ChangeId,
+    /// Its author: does not approve it.
+    pub author: String,
+    /// First line of the commit message.
+    pub summary: String,
+    /// The exact text of the release manifest: what is signed.
+    pub manifest: String,
+    /// Hosts take nothing of it after this.
+    pub not_after: Wall,
+    /// How it stands.
+    pub approval: ApprovalView,
+    /// The signatures that came.
+    pub signatures: Vec<SignatureView>,
+}
+
+/// How it stands with the approval of a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalView {
+    /// What is lacking, in words; absent when nothing is.
+    pub waits_for: Option<String>,
+    /// Set by set; none when nobody has to approve.
+    pub sets: Vec<SetStandingView>,
+}
+
+/// How it stands with one approver set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetStandingView {
+    /// A group, or `default`.
+    pub name: String,
+    /// Its version.
+    pub version: u64,
+    /// Hosts of the change that it speaks for.
+    pub hosts: u64,
+    /// Signatures it takes.
+    pub threshold: u32,
+    /// Who signed, and counts.
+    pub approved_by: Vec<String>,
+    /// Whose keys for emergencies signed.
+    pub break_glass_by: Vec<String>,
+    /// Whether it is enough.
+    pub met: bool,
+}
+
+/// One signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignatureView {
+    /// The person.
+    pub approver: String,
+    /// `approval` or `break_glass`.
+    pub kind: String,
+    /// Armoured SSHSIG over the manifest.
+    pub signature: String,
+    /// When it came.
+    pub created: Wall,
+}
+
+/// One host's part of a release, with the steps behind its plan digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleasePartView {
+    /// The host.
+    pub host: HostId,
+    /// Its group.
+    pub group: Option<HostGroupId>,
+    /// The exact text of its order.
+    pub order: String,
+    /// What it had committed when the change was accepted; 0 for nothing.
+    pub parent: Generation,
+    /// Its wave, from 0.
+    pub wave: u32,
+    /// The steps of its plan.
+    pub steps: Vec<Step>,
+}
+
+/// An approver signs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalRequest {
+    /// Armoured SSHSIG over the manifest.
+    pub signature: String,
+}
+
+/// Brings the first version of an approver set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApproverSetRequest {
+    /// The exact text of the set.
+    pub document: String,
+}
+
+/// The newest version of an approver set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApproverSetView {
+    /// A group, or `default`.
+    pub name: String,
+    /// Its version.
+    pub version: u64,
+    /// Signatures it takes.
+    pub threshold: u32,
+    /// Names of its approvers.
+    pub approvers: Vec<String>,
+    /// Names behind its keys for emergencies.
+    pub break_glass: Vec<String>,
+    /// The exact text.
+    pub document: String,
+    /// Who brought it.
+    pub imported_by: String,
+    /// When.
+    pub created: Wall,
+}

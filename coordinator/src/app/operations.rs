@@ -1,31 +1,44 @@
 //! What operators ask for through the API, handed to the task that does it.
 
-use crate::api::{Operations, RolloutCommand, SteerError, SteerFuture};
+use crate::api::{DoneFuture, Operations, RolloutCommand, SteerError, SteerFuture};
+use crate::tasks::fleet_intake::OfferApprovers;
 use crate::tasks::repo_sync::RepoHandle;
 use crate::tasks::rollout_driver::{RolloutCommandError, RolloutHandle, RolloutVerb};
-use model::RolloutId;
+use model::{ApproverRotation, HostId, RolloutId};
+use std::sync::Arc;
 
 /// Who acts, until there are users with names.
 const ACTOR: &str = "operator";
 
 /// The actions of operators.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OperatorActions {
     repo: RepoHandle,
     driver: RolloutHandle,
+    approvers: Arc<dyn OfferApprovers>,
 }
 
 impl OperatorActions {
     /// Actions through these handles.
     #[must_use]
-    pub fn new(repo: RepoHandle, driver: RolloutHandle) -> Self {
-        Self { repo, driver }
+    pub fn new(repo: RepoHandle, driver: RolloutHandle, approvers: Arc<dyn OfferApprovers>) -> Self {
+        Self { repo, driver, approvers }
     }
 }
 
 impl Operations for OperatorActions {
     fn nudge_repository(&self) {
         self.repo.nudge();
+    }
+
+    fn approvals_changed(&self) -> DoneFuture<'_> {
+        Box::pin(self.driver.wake())
+    }
+
+    fn offer_approvers(&self, hosts: &[HostId], rotation: &ApproverRotation) {
+        for host in hosts {
+            self.approvers.offer(host, rotation.clone());
+        }
     }
 
     fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_> {
@@ -39,6 +52,7 @@ impl Operations for OperatorActions {
             moved.map(|_| ()).map_err(|error| match error {
                 RolloutCommandError::NotFound(_)
                 | RolloutCommandError::NotPossible { .. }
+                | RolloutCommandError::Unapproved { .. }
                 | RolloutCommandError::Lost(_) => SteerError::Conflict(error.to_string()),
                 RolloutCommandError::Store(_) | RolloutCommandError::Stopped => {
                     SteerError::Unavailable(error.to_string())

@@ -3,6 +3,8 @@
 //! Owns: the command line, exit codes, tables and JSON for people and programs. Must not: decide anything about
 //! networks (`engine` does) or touch the database (the API does). Called by `main`.
 
+mod approve;
+mod approvers;
 mod audit;
 mod ca;
 mod changes;
@@ -18,6 +20,7 @@ mod hosts;
 pub mod import;
 mod init;
 mod observed;
+mod pack;
 mod plan;
 mod rfc;
 mod rfcs;
@@ -25,11 +28,13 @@ mod rollout;
 mod rollouts;
 mod screen;
 mod serve;
+mod sign;
 mod status;
 mod sync;
 mod time;
 mod token;
 pub mod tree;
+mod verify;
 mod watch;
 
 #[cfg(test)]
@@ -83,6 +88,12 @@ enum Verb {
     Rfcs(rfcs::Args),
     /// List changes, or show one with its plans.
     Changes(changes::Args),
+    /// Show what approvers sign of a change, and sign it.
+    Approve(approve::Args),
+    /// Check a pack of a change without any coordinator.
+    Verify(verify::Args),
+    /// List, bring, or rotate approver sets.
+    Approvers(approvers::Args),
     /// List rollouts.
     Rollouts(rollouts::Args),
     /// Show, watch, pause, resume or abort a rollout.
@@ -154,6 +165,9 @@ fn dispatch(verb: Verb, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
         Verb::Host(args) => host::run(&args, screen),
         Verb::Rfcs(args) => rfcs::run(&args, screen),
         Verb::Changes(args) => changes::run(&args, screen),
+        Verb::Approve(args) => approve::run(&args, screen),
+        Verb::Verify(args) => verify::run(&args, screen),
+        Verb::Approvers(args) => approvers::run(&args, screen),
         Verb::Rollouts(args) => rollouts::run(&args, screen),
         Verb::Rollout(args) => rollout::run(&args, screen),
         Verb::Drift(args) => drift::run(&args, screen),

@@ -5,7 +5,7 @@ use super::failure::{CliError, Outcome};
 use super::screen::{Form, Screen, or_dash};
 use super::watch;
 use crate::api::views::{AcceptedView, ReasonRequest, RolloutDetailView, WaveHostView};
-use model::{OutcomeKind, RolloutId};
+use model::{ApplyOutcome, ApprovalNote, OutcomeKind, RefusalReason, RolloutId};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -110,8 +110,18 @@ fn row(number: u32, waves: usize, host: &WaveHostView) -> Vec<String> {
         state,
         if host.connected { "yes" } else { "no" }.to_owned(),
         or_dash(host.outcome.as_ref().map(|outcome| outcome.steps_run)),
-        host.outcome.as_ref().map(|outcome| why(&outcome.kind)).unwrap_or_default(),
+        host.outcome.as_ref().map(told).unwrap_or_default(),
     ]
+}
+
+/// Why a host ended as it did, and what it says of the approval.
+fn told(outcome: &ApplyOutcome) -> String {
+    let note = match &outcome.approval {
+        None => return why(&outcome.kind),
+        Some(ApprovalNote::BreakGlass { names }) => format!("keys for emergencies: {}", names.join(", ")),
+        Some(ApprovalNote::Unproven(unproven)) => format!("only warned: {unproven}"),
+    };
+    [why(&outcome.kind), note].iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("; ")
 }
 
 /// Why a host ended as it did, in words.
@@ -123,6 +133,7 @@ pub fn why(kind: &OutcomeKind) -> String {
             let left: Vec<String> = differences.iter().map(ToString::to_string).collect();
             format!("{reason}; still different: {}", left.join(", "))
         }
+        OutcomeKind::Refused(RefusalReason::Unproven(unproven)) => unproven.to_string(),
         OutcomeKind::Refused(reason) => super::screen::word(reason),
     }
 }

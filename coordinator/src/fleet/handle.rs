@@ -3,7 +3,7 @@
 use super::event::SessionId;
 use super::ping::OpenPings;
 use super::registry::Registry;
-use model::{ApplyPhase, BootId, Generation, HostId, Order, Wall};
+use model::{ApplyPhase, ApproverRotation, BootId, Generation, HostId, Wall};
 use proto::convert::{FromCoordinator, OfferedOrder};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -78,15 +78,14 @@ impl FleetHandle {
     }
 
     /// Puts an order into the host's queue. `Ok` means queued, not taken: the outcome tells.
-    /// Orders may be repeated: hosts know them by their generation.
-    pub fn send_order(&self, host: &HostId, order: Order) -> Result<(), SendOrderError> {
-        if order.host != *host {
-            let detail = format!("it is for {}, not for {host}", order.host);
-            return Err(SendOrderError::NotSendable { detail });
-        }
-        let offered = OfferedOrder::without_proof(&order)
-            .map_err(|error| SendOrderError::NotSendable { detail: error.to_string() })?;
-        self.offer(host, FromCoordinator::Order(Box::new(offered)))
+    /// Orders may be repeated: hosts know them by their generation, and refuse another host's.
+    pub fn send_order(&self, host: &HostId, order: OfferedOrder) -> Result<(), SendOrderError> {
+        self.offer(host, FromCoordinator::Order(Box::new(order)))
+    }
+
+    /// Offers a host a newer approver set.
+    pub fn offer_approvers(&self, host: &HostId, rotation: ApproverRotation) -> Result<(), SendOrderError> {
+        self.offer(host, FromCoordinator::ApproverSet(Box::new(rotation)))
     }
 
     /// Asks a host to read itself and report.

@@ -25,7 +25,7 @@ mod tests;
 pub use event::{Ack, FleetEvent, SessionId};
 pub use handle::{FleetHandle, LiveHost, SendOrderError};
 pub use ping::PeerPing;
-pub use proto::convert::{AgentHello, Verdict};
+pub use proto::convert::{AgentHello, OfferedOrder, SetAck, Verdict};
 pub use refusal::{Refusal, RefusalKind};
 pub use server::{FleetParts, FleetServer, start};
 pub use service::{ConfirmAttempt, ConfirmDecider, ConfirmFuture, Undecided};

@@ -8,7 +8,7 @@ use super::registry::Registry;
 use super::service::{AgentService, ConfirmDecider, Shared};
 use super::settings::FleetSettings;
 use super::tls::{TlsSetupError, server_config};
-use crate::trust::{Authority, ServerCertificate, TokenStore};
+use crate::trust::{Authority, OrderKey, ServerCertificate, TokenStore};
 use proto::MESSAGE_BYTES_MAX;
 use proto::v1::agent_server::AgentServer;
 use std::net::SocketAddr;
@@ -48,6 +48,8 @@ pub enum FleetError {
 pub struct FleetParts {
     /// Signs and verifies hosts.
     pub authority: Arc<Authority>,
+    /// Signs orders; hosts learn its public half when they enrol.
+    pub order_key: Arc<OrderKey>,
     /// The coordinator's own certificate.
     pub certificate: ServerCertificate,
     /// Where enrolment tokens are kept.
@@ -71,7 +73,7 @@ pub fn start(
     settings: FleetSettings,
     parts: FleetParts,
 ) -> Result<(FleetServer, FleetHandle, mpsc::Receiver<FleetEvent>), FleetError> {
-    let FleetParts { authority, certificate, tokens, confirm } = parts;
+    let FleetParts { authority, order_key, certificate, tokens, confirm } = parts;
     let local_address = listener.local_addr()?;
     let acceptor = TlsAcceptor::from(server_config(&authority, certificate)?);
     let trust_domain = authority.trust_domain().to_owned();
@@ -87,6 +89,7 @@ pub fn start(
         events,
         shutdown: stop.clone(),
         authority,
+        order_key,
         tokens,
         confirm,
         enrolments: Semaphore::new(settings.enrolments_max.max(1)),

@@ -9,7 +9,7 @@ use super::registry::Registry;
 use super::session::Session;
 use super::settings::FleetSettings;
 use super::wall_now;
-use crate::trust::{Authority, PeerId, Token, TokenRefusal, TokenStore, redeem_token};
+use crate::trust::{Authority, OrderKey, PeerId, Token, TokenRefusal, TokenStore, redeem_token};
 use model::{ChangeId, Generation, HostId, PlanDigest};
 use proto::convert::{ConfirmQuestion, EnrolAnswer, EnrolQuestion, Verdict};
 use proto::v1;
@@ -59,6 +59,7 @@ pub(super) struct Shared {
     pub(super) events: mpsc::Sender<FleetEvent>,
     pub(super) shutdown: watch::Receiver<bool>,
     pub(super) authority: Arc<Authority>,
+    pub(super) order_key: Arc<OrderKey>,
     pub(super) tokens: Arc<dyn TokenStore>,
     pub(super) confirm: Arc<dyn ConfirmDecider>,
     pub(super) enrolments: Semaphore,
@@ -155,7 +156,8 @@ impl Agent for AgentService {
             .await
             .map_err(|_| Status::unavailable("the coordinator shuts down"))?;
         let ca_pem = shared.authority.certificate_pem().to_owned();
-        Ok(Response::new(EnrolAnswer { certificate_pem, ca_pem, order_key: None }.into()))
+        let order_key = Some(shared.order_key.public());
+        Ok(Response::new(EnrolAnswer { certificate_pem, ca_pem, order_key }.into()))
     }
 
     async fn session(

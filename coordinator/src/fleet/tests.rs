@@ -6,7 +6,7 @@ use super::*;
 use crate::trust::Authority;
 use model::{ApplyOutcome, ApplyPhase, DriftReport, Generation, OutcomeKind, PlanDigest, ProbeVerdict, Wall};
 use proto::convert::{
-    ConfirmQuestion, EnrolAnswer, EnrolQuestion, FromAgent, FromCoordinator, ObservationReport, OfferedOrder,
+    ConfirmQuestion, EnrolAnswer, EnrolQuestion, FromAgent, FromCoordinator, ObservationReport,
     OutcomeReport, PingReport,
 };
 use proto::v1;
@@ -44,7 +44,8 @@ async fn a_host_enrols_takes_an_order_confirms_and_is_acknowledged() {
     let mut anonymous = client(rig.address, &rig.authority, None).await.unwrap();
     let question = EnrolQuestion { token: token.reveal().into(), host: host("esx01"), csr_pem };
     let answer = within(anonymous.enrol(v1::EnrolRequest::from(question))).await.unwrap();
-    let EnrolAnswer { certificate_pem, ca_pem, order_key: _ } = answer.into_inner().try_into().unwrap();
+    let EnrolAnswer { certificate_pem, ca_pem, order_key } = answer.into_inner().try_into().unwrap();
+    assert_eq!(order_key, Some(rig.order_key.public()), "the host learns who signs its orders");
     assert_eq!(ca_pem, rig.authority.certificate_pem());
     assert!(matches!(rig.event().await, FleetEvent::Enrolled { host, .. } if host.as_str() == "esx01"));
 
@@ -57,11 +58,8 @@ async fn a_host_enrols_takes_an_order_confirms_and_is_acknowledged() {
     assert_eq!((connected, *said), (host("esx01"), hello("i-1")));
     assert!(rig.fleet.connected(&host("esx01")));
 
-    rig.fleet.send_order(&host("esx01"), order("esx01", 7)).unwrap();
-    assert_eq!(
-        agent.next().await,
-        FromCoordinator::Order(Box::new(OfferedOrder::without_proof(&order("esx01", 7)).unwrap()))
-    );
+    rig.fleet.send_order(&host("esx01"), offered(order("esx01", 7))).unwrap();
+    assert_eq!(agent.next().await, FromCoordinator::Order(Box::new(offered(order("esx01", 7)))));
     rig.fleet.observe_now(&host("esx01")).unwrap();
     assert_eq!(agent.next().await, FromCoordinator::ObserveNow);
 
@@ -116,15 +114,12 @@ async fn heartbeats_show_in_the_snapshot() {
 }
 
 #[tokio::test]
-async fn orders_for_absent_or_other_hosts_are_refused() {
+async fn orders_for_absent_hosts_and_too_large_ones_are_refused() {
     let mut rig = Rig::start(settings()).await;
-    let absent = rig.fleet.send_order(&host("esx01"), order("esx01", 1));
+    let absent = rig.fleet.send_order(&host("esx01"), offered(order("esx01", 1)));
     assert_eq!(absent, Err(SendOrderError::NotConnected));
     let _agent = rig.agent("esx01", "i-1").await;
-    let other = rig.fleet.send_order(&host("esx01"), order("esx02", 1));
-    assert!(matches!(other, Err(SendOrderError::NotSendable { .. })));
-    let mut large = order("esx01", 1);
-    large.commit = "x".repeat(proto::DOCUMENT_BYTES_MAX);
+    let large = OfferedOrder { order_json: vec![b' '; proto::DOCUMENT_BYTES_MAX + 1], proof: None };
     let large = rig.fleet.send_order(&host("esx01"), large);
     assert!(matches!(large, Err(SendOrderError::NotSendable { .. })));
 }
@@ -351,6 +346,7 @@ async fn an_agent_that_does_not_read_is_busy_then_cut() {
     let FleetEvent::Observation { ack, .. } = rig.event().await else { panic!() };
     let mut large = order("esx01", 7);
     large.commit = "x".repeat(50_000);
+    let large = offered(large);
     // The window of the connection fills up, then the queue, and both stay full.
     let busy = within(async {
         let mut full_rounds = 0;
@@ -386,7 +382,7 @@ async fn a_second_agent_is_refused_while_the_first_answers() {
     assert!(
         matches!(rig.event().await, FleetEvent::DuplicateIdentity { host, .. } if host.as_str() == "esx01")
     );
-    rig.fleet.send_order(&host("esx01"), order("esx01", 7)).unwrap();
+    rig.fleet.send_order(&host("esx01"), offered(order("esx01", 7))).unwrap();
     assert!(matches!(holder.next().await, FromCoordinator::Order(_)), "the first agent keeps its stream");
 }
 

@@ -216,6 +216,12 @@ impl Settings {
         self.state_dir.join("mirror")
     }
 
+    /// File with the key that signs orders; made at the first start.
+    #[must_use]
+    pub fn order_key_file(&self) -> PathBuf {
+        self.state_dir.join("order.key")
+    }
+
     /// File with the token of the operators' API; made at the first start.
     #[must_use]
     pub fn operator_token_file(&self) -> PathBuf {

@@ -8,6 +8,7 @@ use super::error::of;
 use super::hosts;
 use super::meta;
 use super::plans::{self, NewPlan};
+use super::releases::{self, Terms};
 use super::rfcs::{self, NewRfc};
 use super::rollouts::{self, NewRollout};
 use super::row::{At, json, ms, plain, rows};
@@ -62,6 +63,8 @@ pub struct NewChange {
     pub disruption_allowed: Disruption,
     /// Local proofs on each host.
     pub probes: ProbePlan,
+    /// The configuration repository, as approvers know it.
+    pub repository: String,
     /// Now.
     pub created: Wall,
 }
@@ -142,8 +145,8 @@ impl TryFrom<ChangeRow> for ChangeRecord {
     }
 }
 
-/// Keeps an accepted change: every host touched gets its next generation and its plan, the rollout starts as pending, the
-/// commit counts as seen, and the audit trail says so. All in this unit of work.
+/// Keeps an accepted change: every host touched gets its next generation, its plan and its part of the release that
+/// approvers sign, the rollout starts as pending, the commit counts as seen, and the audit trail says so. All in this unit of work.
 ///
 /// A commit is accepted once; a second time is a [`StoreError::Conflict`], also when another coordinator was faster.
 pub async fn accept_change(
@@ -164,10 +167,14 @@ pub async fn accept_change(
     }
     let number = rfc.as_ref().map(|rfc| rfc.document.rfc);
     add(tx, change, number, ChangeStatus::Accepted).await?;
-    let generations = hosts::allocate(tx, &hosts).await?;
-    plans::add(tx, &change.id, planned, &generations).await?;
+    let allocated = hosts::allocate(tx, &hosts).await?;
+    plans::add(tx, &change.id, planned, &allocated).await?;
     if let Some(rollout) = rollout {
         rollouts::add(tx, rollout, &change.id, change.created).await?;
+        if !planned.is_empty() {
+            let terms = Terms { change, rfc: number, rollout };
+            releases::add(tx, &terms, planned, &allocated).await?;
+        }
     }
     mark_seen(tx, &change.commit, change.created).await?;
     let detail = serde_json::json!({
@@ -178,7 +185,7 @@ pub async fn accept_change(
         "plans": planned.iter().map(|p| (p.host.as_str(), p.plan.digest.0.as_str())).collect::<BTreeMap<_, _>>(),
     });
     note(tx, change, actor, "change.accepted", detail).await?;
-    Ok(generations)
+    Ok(allocated.into_iter().map(|(host, given)| (host, given.generation)).collect())
 }
 
 /// Keeps why a commit was refused; no host is touched. A repeat replaces the findings.

@@ -143,6 +143,15 @@ pub struct CommittedDesired {
     pub desired: DesiredNetwork,
 }
 
+/// What a host is given with a new order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Allocated {
+    /// The generation of the order.
+    pub(super) generation: Generation,
+    /// What the host has committed; 0 for nothing.
+    pub(super) parent: Generation,
+}
+
 /// What became of a confirmation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitHost {
@@ -417,6 +426,38 @@ pub async fn note_held_generation(tx: &mut Tx, host: &HostId, held: Generation) 
     .map_err(of("hosts"))
 }
 
+/// Notes what a host says it has committed: after an undo at its console, or with a new disk, less than it confirmed once.
+pub async fn note_reported_generation(
+    tx: &mut Tx,
+    host: &HostId,
+    committed: Generation,
+) -> Result<(), StoreError> {
+    tx!(tx, c => sqlx::query(sql::HOST_NOTE_REPORTED)
+        .bind(host.as_str())
+        .bind(whole(committed.0))
+        .execute(c)
+        .await
+        .map(|_| ()))
+    .map_err(of("hosts"))
+}
+
+/// Notes that a host went back from a committed order to what it had before.
+pub(super) async fn undone(
+    tx: &mut Tx,
+    host: &HostId,
+    change: &ChangeId,
+    generation: Generation,
+) -> Result<(), StoreError> {
+    tx!(tx, c => sqlx::query(sql::HOST_UNDONE)
+        .bind(host.as_str())
+        .bind(change.as_str())
+        .bind(whole(generation.0))
+        .execute(c)
+        .await
+        .map(|_| ()))
+    .map_err(of("hosts"))
+}
+
 /// Writes when hosts were last heard of, many at once. Unknown hosts and older times are passed over.
 pub async fn touch_last_seen_bulk(tx: &mut Tx, seen: &BTreeMap<HostId, Wall>) -> Result<(), StoreError> {
     let seen: Vec<(&HostId, &Wall)> = seen.iter().collect();
@@ -438,12 +479,12 @@ pub async fn touch_last_seen_bulk(tx: &mut Tx, seen: &BTreeMap<HostId, Wall>) ->
 pub(super) async fn allocate(
     tx: &mut Tx,
     hosts: &BTreeSet<&HostId>,
-) -> Result<BTreeMap<HostId, Generation>, StoreError> {
+) -> Result<BTreeMap<HostId, Allocated>, StoreError> {
     let wanted: Vec<&HostId> = hosts.iter().copied().collect();
     let mut given = BTreeMap::new();
     for chunk in wanted.chunks(CHUNK_ROWS) {
         let text = sql::HOSTS_ALLOCATE.text(chunk.len());
-        let found: Vec<(String, i64)> = tx!(tx, c => {
+        let found: Vec<(String, i64, i64)> = tx!(tx, c => {
             let mut query = sqlx::query_as(AssertSqlSafe(text)).persistent(chunk.len() == CHUNK_ROWS);
             for host in chunk {
                 query = query.bind(host.as_str());
@@ -451,10 +492,11 @@ pub(super) async fn allocate(
             query.fetch_all(c).await
         })
         .map_err(of("hosts"))?;
-        for (id, generation) in found {
+        for (id, generation, parent) in found {
             let at = At { table: "hosts", id: &id };
             let generation = Generation(at.number("generation_allocated", generation)?);
-            given.insert(at.text("id", id.clone())?, generation);
+            let parent = Generation(at.number("generation_reported", parent)?);
+            given.insert(at.text("id", id.clone())?, Allocated { generation, parent });
         }
     }
     match wanted.into_iter().find(|host| !given.contains_key(*host)) {

@@ -19,6 +19,8 @@ mod error;
 mod row;
 mod sql;
 
+pub mod approvals;
+pub mod approvers;
 pub mod audit;
 pub mod changes;
 pub mod drift;
@@ -29,6 +31,7 @@ mod object_rows;
 pub mod observations;
 pub mod outcomes;
 pub mod plans;
+pub mod releases;
 pub mod rfcs;
 pub mod rollouts;
 pub mod tokens;

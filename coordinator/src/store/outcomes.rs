@@ -40,12 +40,22 @@ struct OutcomeRow {
     steps_run: i64,
     esxcli_calls: i64,
     received_at: i64,
+    approval: Option<String>,
 }
 
 impl TryFrom<OutcomeRow> for OutcomeRecord {
     type Error = StoreError;
     fn try_from(row: OutcomeRow) -> Result<Self, StoreError> {
-        let OutcomeRow { host_id, change_id, generation, detail, steps_run, esxcli_calls, received_at } = row;
+        let OutcomeRow {
+            host_id,
+            change_id,
+            generation,
+            detail,
+            steps_run,
+            esxcli_calls,
+            received_at,
+            approval,
+        } = row;
         let id = format!("{change_id}/{host_id}/{generation}");
         let at = At { table: "host_outcomes", id: &id };
         let kind: OutcomeKind = at.json("detail", &detail)?;
@@ -57,7 +67,7 @@ impl TryFrom<OutcomeRow> for OutcomeRecord {
                 kind,
                 steps_run: at.number("steps_run", steps_run)?,
                 esxcli_calls: at.number("esxcli_calls", esxcli_calls)?,
-                approval: None,
+                approval: approval.map(|text| at.json("approval", &text)).transpose()?,
             },
             received: at.wall("received_at", received_at)?,
         })
@@ -72,8 +82,8 @@ pub async fn record(
     outcome: &ApplyOutcome,
     now: Wall,
 ) -> Result<RecordedOutcome, StoreError> {
-    // What it says of its approval is kept by the audit trail.
-    let ApplyOutcome { change, generation, kind, steps_run, esxcli_calls, approval: _ } = outcome;
+    let ApplyOutcome { change, generation, kind, steps_run, esxcli_calls, approval } = outcome;
+    let approval = approval.as_ref().map(|note| json("approval", note)).transpose()?;
     let detail = json("outcome", kind)?;
     let kept = tx!(tx, c => sqlx::query(sql::OUTCOME_RECORD)
         .bind(host.as_str())
@@ -84,12 +94,17 @@ pub async fn record(
         .bind(i64::from(*steps_run))
         .bind(i64::from(*esxcli_calls))
         .bind(ms(now))
+        .bind(approval.as_deref())
         .execute(c)
         .await
         .map(|done| done.rows_affected()))
     .map_err(of("host_outcomes"))?;
     if kept == 0 {
-        return repeat_or_unknown(tx, host, change, *generation).await;
+        let became = repeat_or_unknown(tx, host, change, *generation).await?;
+        if matches!(kind, OutcomeKind::RolledBack { .. } | OutcomeKind::RolledBackUnverified { .. }) {
+            hosts::undone(tx, host, change, *generation).await?;
+        }
+        return Ok(became);
     }
     if *kind == OutcomeKind::Committed {
         hosts::commit_host(tx, host, change, *generation, now).await?;

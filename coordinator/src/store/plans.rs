@@ -1,14 +1,12 @@
-//! The plan of each host in a change, and the order made of it.
+//! The plan of each host in a change.
 //!
 //! Owns: table `plans`. Must not plan. Written only by `changes::accept_change`; read by dispatch, the API and the commands.
 
 use super::error::of;
-use super::hosts::Page;
+use super::hosts::{Allocated, Page};
 use super::row::{At, CHUNK_ROWS, json, rows, whole};
-use super::{Db, StoreError, Tx, sql};
-use model::{
-    ChangeId, DesiredNetwork, Disruption, Generation, HostId, Order, Plan, PlanDigest, ProbePlan, RolloutSpec,
-};
+use super::{Db, StoreError, Tx, releases, sql};
+use model::{ChangeId, DesiredNetwork, Generation, HostId, Order, Plan, PlanDigest};
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use std::collections::BTreeMap;
@@ -75,17 +73,6 @@ impl TryFrom<PlanRow> for PlanRecord {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct OrderRow {
-    generation: i64,
-    digest: String,
-    desired: String,
-    commit_id: String,
-    disruption_allowed: String,
-    probes: String,
-    spec: String,
-}
-
 struct PlanForm<'a> {
     host: &'a str,
     generation: i64,
@@ -100,15 +87,15 @@ pub(super) async fn add(
     tx: &mut Tx,
     change: &ChangeId,
     plans: &[NewPlan],
-    generations: &BTreeMap<HostId, Generation>,
+    allocated: &BTreeMap<HostId, Allocated>,
 ) -> Result<(), StoreError> {
     for chunk in plans.chunks(CHUNK_ROWS) {
         let mut form = Vec::with_capacity(chunk.len());
         for NewPlan { host, plan, desired, esxcli_lines } in chunk {
-            let generation = generations.get(host).copied().ok_or_else(|| super::hosts::not_found(host))?;
+            let given = allocated.get(host).ok_or_else(|| super::hosts::not_found(host))?;
             form.push(PlanForm {
                 host: host.as_str(),
-                generation: whole(generation.0),
+                generation: whole(given.generation.0),
                 digest: &plan.digest.0,
                 disruption: plan.disruption.as_str(),
                 steps: json("steps", &plan.steps)?,
@@ -173,29 +160,7 @@ pub async fn generations(db: &Db, change: &ChangeId) -> Result<BTreeMap<HostId, 
 
 /// The order for a host in a change; the same one every time it is asked for.
 pub async fn order(db: &Db, change: &ChangeId, host: &HostId) -> Result<Option<Order>, StoreError> {
-    let row: Option<OrderRow> = on!(db, c => sqlx::query_as(sql::ORDER_MATERIAL)
-        .bind(change.as_str())
-        .bind(host.as_str())
-        .fetch_optional(c)
-        .await)
-    .map_err(of("plans"))?;
-    let Some(row) = row else { return Ok(None) };
-    let OrderRow { generation, digest, desired, commit_id, disruption_allowed, probes, spec } = row;
+    let Some(leaf) = releases::leaf(db, change, host).await? else { return Ok(None) };
     let id = format!("{change}/{host}");
-    let at = At { table: "plans", id: &id };
-    let of_change = At { table: "changes", id: change.as_str() };
-    let spec: RolloutSpec = At { table: "rollouts", id: change.as_str() }.json("spec", &spec)?;
-    let disruption_allowed: Disruption = of_change.word("disruption_allowed", &disruption_allowed)?;
-    let probes: ProbePlan = of_change.json("probes", &probes)?;
-    Ok(Some(Order {
-        host: host.clone(),
-        change: change.clone(),
-        generation: Generation(at.number("generation", generation)?),
-        commit: commit_id,
-        desired: at.json("desired", &desired)?,
-        plan_digest: PlanDigest(digest),
-        disruption_allowed,
-        confirm_timeout: spec.confirm_timeout,
-        probes,
-    }))
+    At { table: "release_leaves", id: &id }.json("order_json", &leaf.order).map(Some)
 }

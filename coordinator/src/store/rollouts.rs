@@ -214,6 +214,24 @@ pub async fn save_state(
     Ok(SaveState::Saved { version })
 }
 
+/// Says what a rollout that has not begun waits for; one that has begun is left alone.
+pub async fn waits(
+    tx: &mut Tx,
+    change: &ChangeId,
+    waits_for: Option<&str>,
+    now: Wall,
+) -> Result<(), StoreError> {
+    let waits_for = waits_for.map(plain);
+    tx!(tx, c => sqlx::query(sql::ROLLOUT_WAITS)
+        .bind(change.as_str())
+        .bind(waits_for.as_deref())
+        .bind(ms(now))
+        .execute(c)
+        .await
+        .map(|_| ()))
+    .map_err(of("rollouts"))
+}
+
 /// Notes when a wave started; the first time counts.
 pub async fn wave_started(
     tx: &mut Tx,

@@ -12,16 +12,16 @@ mod refusals;
 use super::repo_sync::RepoHandle;
 use super::rollout_driver::RolloutHandle;
 use super::wall_now;
-use crate::fleet::{AgentHello, FleetEvent, FleetHandle, Refusal, SessionId};
+use crate::fleet::{AgentHello, FleetEvent, FleetHandle, Refusal, SessionId, SetAck};
 use crate::store::audit::{self, AuditEntry};
 use crate::store::hosts::HostStatus;
 use crate::store::observations::RecordedObservation;
 use crate::store::outcomes::RecordedOutcome;
 use crate::store::writer::Writer;
-use crate::store::{Db, StoreError, hosts};
+use crate::store::{Db, StoreError, approvers, hosts};
 use crate::trust::{Evidence, Receipt};
-use model::{ApplyOutcome, DriftReport, HostId, LocalAction, ObservedNetwork, Wall};
-use proto::convert::{SetAck, StepProgress};
+use model::{ApplyOutcome, ApproverRotation, DriftReport, HostId, LocalAction, ObservedNetwork, Wall};
+use proto::convert::StepProgress;
 use refusals::RefusalLog;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -59,6 +59,20 @@ impl ProgressBoard {
     }
 }
 
+/// The way approver sets go to hosts.
+pub trait OfferApprovers: Send + Sync {
+    /// Puts an offer into the host's queue; one that is lost is made again at the host's next stream.
+    fn offer(&self, host: &HostId, rotation: ApproverRotation);
+}
+
+impl OfferApprovers for FleetHandle {
+    fn offer(&self, host: &HostId, rotation: ApproverRotation) {
+        if let Err(error) = self.offer_approvers(host, rotation) {
+            tracing::debug!(%host, %error, "an approver set was not offered; it is when the host is back");
+        }
+    }
+}
+
 /// What the intake is given.
 #[derive(Clone)]
 pub struct IntakeParts {
@@ -66,6 +80,8 @@ pub struct IntakeParts {
     pub db: Db,
     /// Its group commit.
     pub writer: Writer,
+    /// Offers approver sets.
+    pub fleet: Arc<dyn OfferApprovers>,
     /// The driver that hears of hosts.
     pub rollouts: RolloutHandle,
     /// The task that hears of new observations.
@@ -127,8 +143,8 @@ fn host_of(event: &FleetEvent) -> Option<&HostId> {
         | FleetEvent::Observation { host, .. }
         | FleetEvent::Outcome { host, .. }
         | FleetEvent::Drift { host, .. }
-        | FleetEvent::ApproverSet { host, .. }
         | FleetEvent::Local { host, .. }
+        | FleetEvent::ApproverSet { host, .. }
         | FleetEvent::Progress { host, .. }
         | FleetEvent::DuplicateIdentity { host, .. } => Some(host),
     }
@@ -227,13 +243,44 @@ impl Intake {
         if row.is_some_and(|row| row.status == HostStatus::Expected) {
             self.adopt(host).await?;
         }
+        self.offer_approvers(host, hello.approver_set_version).await
+    }
+
+    /// Offers the version after the one that a host has pinned. A host without a set gets none: a person pins the first.
+    async fn offer_approvers(&self, host: &HostId, pinned: u64) -> Result<(), StoreError> {
+        if pinned == 0 {
+            return Ok(());
+        }
+        let group = hosts::get(&self.parts.db, host).await?.and_then(|row| row.group);
+        let sets = approvers::newest(&self.parts.db).await?;
+        let Some(newest) = approvers::for_group(&sets, group.as_ref()) else { return Ok(()) };
+        if newest.set.version <= pinned {
+            return Ok(());
+        }
+        let next = approvers::after(&self.parts.db, &newest.set.name, pinned, 1).await?.into_iter().next();
+        if let Some(rotation) = next.and_then(|next| next.rotation) {
+            self.parts.fleet.offer(host, rotation);
+        }
         Ok(())
+    }
+
+    /// A host took an approver set, and may lack more; or it refused one, and holds what it held.
+    async fn approver_set(&self, host: &HostId, answer: &SetAck) -> Result<(), StoreError> {
+        let SetAck { version, refused } = answer;
+        if let Some(reason) = refused {
+            tracing::warn!(%host, version, reason, "a host refused an approver set");
+            let detail = serde_json::json!({ "version": version, "reason": reason });
+            return self.note(host, "host.approvers_refused", detail).await;
+        }
+        self.note(host, "host.approvers_pinned", serde_json::json!({ "version": version })).await?;
+        self.offer_approvers(host, *version).await
     }
 
     async fn note_hello(&self, host: &HostId, hello: &AgentHello) -> Result<(), StoreError> {
         let mut tx = self.parts.db.begin().await?;
         hosts::note_agent(&mut tx, host, &hello.agent_version, &hello.boot_id, wall_now()).await?;
         hosts::note_held_generation(&mut tx, host, hello.held_generation).await?;
+        hosts::note_reported_generation(&mut tx, host, hello.committed_generation).await?;
         tx.commit().await
     }
 
@@ -309,15 +356,6 @@ impl Intake {
             "opened": change.opened, "kept": change.kept, "resolved": change.resolved, "differences": objects,
         });
         self.note(host, "host.drift", detail).await
-    }
-
-    async fn approver_set(&self, host: &HostId, answer: &SetAck) -> Result<(), StoreError> {
-        let SetAck { version, refused } = answer;
-        if let Some(refused) = refused {
-            tracing::warn!(%host, version, refused, "a host refused an approver set");
-        }
-        let detail = serde_json::json!({ "version": version, "refused": refused });
-        self.note(host, "host.approver_set", detail).await
     }
 
     /// An action at the console; one that is sent again because the answer was lost is stored once.

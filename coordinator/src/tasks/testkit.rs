@@ -3,13 +3,14 @@
 //! Must not: be used outside of tests.
 
 use super::repo_sync::{MirrorThread, RepoHandle, RepoSignals};
-use super::rollout_driver::{self, Dispatch, RolloutHandle, SentLog};
+use super::rollout_driver::{self, Dispatch, DriverParts, RolloutHandle, SentLog};
 use super::wall_now;
-use crate::fleet::SendOrderError;
+use crate::fleet::{OfferedOrder, SendOrderError};
 use crate::repo::{Auth, MirrorSettings, RepoLimits};
 use crate::store::changes::{self, ChangeRecord};
 use crate::store::rollouts::{self, RolloutRecord};
 use crate::store::{Db, hosts, observations, outcomes};
+use crate::trust::OrderKey;
 use git2::{Repository, RepositoryInitOptions, Signature};
 use model::{
     ApplyOutcome, BootId, HostFacts, HostId, Known, ObservedNetwork, ObservedVswitch, Order, OutcomeKind,
@@ -94,7 +95,7 @@ pub fn rfc(number: u32, more: &str) -> (String, String) {
 /// Hosts that are connected, and the orders they get.
 pub struct FakeFleet {
     connected: Mutex<BTreeSet<HostId>>,
-    orders: mpsc::UnboundedSender<Order>,
+    orders: mpsc::UnboundedSender<OfferedOrder>,
 }
 
 impl Dispatch for FakeFleet {
@@ -102,7 +103,7 @@ impl Dispatch for FakeFleet {
         self.connected.lock().unwrap().contains(host)
     }
 
-    fn send_order(&self, host: &HostId, order: Order) -> Result<(), SendOrderError> {
+    fn send_order(&self, host: &HostId, order: OfferedOrder) -> Result<(), SendOrderError> {
         if !self.connected(host) {
             return Err(SendOrderError::NotConnected);
         }
@@ -170,7 +171,7 @@ pub struct World {
     pub forge: Forge,
     pub fleet: Arc<FakeFleet>,
     pub tasks: Tasks,
-    orders: mpsc::UnboundedReceiver<Order>,
+    orders: mpsc::UnboundedReceiver<OfferedOrder>,
     dir: TempDir,
 }
 
@@ -242,12 +243,19 @@ impl World {
 
     /// The next order of any host.
     pub async fn order(&mut self) -> Order {
+        read_order(&self.offer().await)
+    }
+
+    /// The next order of any host, with its proof.
+    pub async fn offer(&mut self) -> OfferedOrder {
         tokio::time::timeout(PATIENCE, self.orders.recv()).await.expect("an order").unwrap()
     }
 
     /// Orders that went out and were not looked at.
     pub fn unread_orders(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.orders.try_recv().ok()).map(|order| order.host.to_string()).collect()
+        std::iter::from_fn(|| self.orders.try_recv().ok())
+            .map(|order| read_order(&order).host.to_string())
+            .collect()
     }
 
     /// The host ends its order.
@@ -296,6 +304,10 @@ impl World {
     }
 }
 
+pub fn read_order(offer: &OfferedOrder) -> Order {
+    serde_json::from_slice(&offer.order_json).unwrap()
+}
+
 fn rollout_hosts(rollout: &RolloutRecord) -> usize {
     let state: engine::rollout::RolloutState = serde_json::from_value(rollout.state.clone()).unwrap();
     state.waves().iter().map(|wave| wave.hosts.len()).sum()
@@ -324,6 +336,7 @@ fn mirror_settings(dir: &TempDir, forge: &Forge) -> MirrorSettings {
 }
 
 async fn start(db: &Db, fleet: &Arc<FakeFleet>, mirror: MirrorSettings) -> Tasks {
+    let mirror_dir = mirror.path.parent().unwrap().to_owned();
     // The thread of the process before may hold the mirror for a moment.
     let mirror =
         eventually("the mirror is free", async || MirrorThread::open(mirror.clone()).await.ok()).await;
@@ -332,8 +345,10 @@ async fn start(db: &Db, fleet: &Arc<FakeFleet>, mirror: MirrorSettings) -> Tasks
     let repo = signals.handle();
     let sent = SentLog::default();
     let dispatch: Arc<dyn Dispatch> = Arc::<FakeFleet>::clone(fleet);
-    let (driver, driving) =
-        rollout_driver::spawn(db.clone(), dispatch, sent.clone(), signals.nudge(), stopped.clone());
+    let order_key = Arc::new(OrderKey::open_or_make(&mirror_dir.join("order.key")).unwrap());
+    let (db_of_driver, repo_nudge) = (db.clone(), signals.nudge());
+    let parts = DriverParts { db: db_of_driver, dispatch, sent: sent.clone(), order_key, repo_nudge };
+    let (driver, driving) = rollout_driver::spawn(parts, stopped.clone());
     let syncing = signals.spawn(db.clone(), mirror, driver.clone(), Duration::from_secs(3600), stopped);
     Tasks { driver, repo, sent, stop, running: vec![driving, syncing] }
 }

@@ -1,5 +1,5 @@
-//! Who may speak: the built-in certificate authority, one-time enrolment tokens, and the host
-//! behind a certificate.
+//! Who may speak: the built-in certificate authority, one-time enrolment tokens, the host behind a
+//! certificate, and the key that signs orders.
 //!
 //! Owns: the authority's files, issuing, token text and hashes. Must not: store tokens (the store
 //! implements [`TokenStore`]), open sockets, or know what hosts do. Called by `fleet`, by the
@@ -8,6 +8,7 @@
 mod authority;
 mod error;
 mod files;
+mod order_key;
 mod peer;
 mod receipt;
 mod token;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use authority::{Authority, HOST_CERTIFICATE_DAYS_DEFAULT, ServerCertificate};
 pub use error::TrustError;
+pub use order_key::OrderKey;
 pub use peer::{PeerError, PeerId, peer_of};
 pub use receipt::{Evidence, Receipt, ReceiptError, TrustedAuthorities};
 pub use token::{

@@ -1,6 +1,6 @@
 //! What can happen to the apply machine. Must not decide anything.
 
-use super::Transaction;
+use super::{Approval, Transaction};
 use model::{ChangeId, Generation, Millis, ObservedNetwork, Order, ProbeResult, Uptime};
 
 /// The answer of the coordinator, asked over a connection opened after the last step.
@@ -48,7 +48,12 @@ pub struct Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The coordinator sent an order.
-    OrderReceived(Box<Order>),
+    OrderReceived {
+        /// The order.
+        order: Box<Order>,
+        /// What its proof is worth on this host.
+        approval: Approval,
+    },
     /// The host was read.
     Observed(Seen),
     /// A step ended.
@@ -151,11 +156,17 @@ pub enum EventKind {
 }
 
 impl Event {
+    /// An order on a host that looks for no proof.
+    #[must_use]
+    pub fn order(order: Box<Order>) -> Self {
+        Self::OrderReceived { order, approval: Approval::Unchecked }
+    }
+
     /// The name of this event.
     #[must_use]
     pub fn kind(&self) -> EventKind {
         match self {
-            Self::OrderReceived(_) => EventKind::OrderReceived,
+            Self::OrderReceived { .. } => EventKind::OrderReceived,
             Self::Observed(_) => EventKind::Observed,
             Self::StepDone { .. } => EventKind::StepDone,
             Self::InverseDone { .. } => EventKind::InverseDone,

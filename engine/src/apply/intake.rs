@@ -4,21 +4,21 @@ use super::event::Seen;
 use super::probing::passed;
 use super::state::{Planning, PlanningStage};
 use super::{
-    ApplyMachine, Closing, Committed, Deadline, Effect, Event, EventKind, JournalHealth, Open, Record, State,
-    Transaction, Turn, content_hash, outcome_without_steps, reject,
+    ApplyMachine, Approval, Closing, Committed, Deadline, Effect, Event, EventKind, JournalHealth, Open,
+    Record, State, Transaction, Turn, content_hash, outcome_without_steps, reject,
 };
 use crate::plan::{Planned, plan};
 use crate::probe::probes;
 use crate::safety::check_plan;
 use crate::verify::verify_applied;
 use model::{
-    CONFIRM_TIMEOUT_SECS_MAX, CONFIRM_TIMEOUT_SECS_MIN, ChangeId, Finding, GenerationCheck, Millis, Now,
-    ObservedNetwork, Order, OutcomeKind, ProbeResult, RefusalReason,
+    ApplyOutcome, CONFIRM_TIMEOUT_SECS_MAX, CONFIRM_TIMEOUT_SECS_MIN, ChangeId, Finding, GenerationCheck,
+    Millis, Now, ObservedNetwork, Order, OutcomeKind, ProbeResult, RefusalReason,
 };
 
 impl ApplyMachine {
     /// `Idle`: the rule of generations, then read the host.
-    pub(super) fn take_order(&mut self, order: Box<Order>) -> Turn {
+    pub(super) fn take_order(&mut self, order: Box<Order>, approval: Approval, now: Now) -> Turn {
         if let Some(reason) = self.unfit(&order) {
             return refuse(&order, reason, 0);
         }
@@ -36,11 +36,22 @@ impl ApplyMachine {
                 GenerationCheck::Newer => {}
             }
         }
+        let approval = match self.approve(approval) {
+            Ok(note) => note,
+            Err(unproven) => {
+                let kind = OutcomeKind::Refused(RefusalReason::Unproven(unproven));
+                let outcome = outcome_without_steps(&order, kind, 0);
+                let mut effects = self.note_refusal(&outcome, now.wall);
+                effects.push(Effect::Report(outcome));
+                return (State::Idle, effects);
+            }
+        };
         if let Some(reason) = self.barred() {
             return refuse(&order, reason, 0);
         }
+        self.forget_refusals();
         let token = self.token();
-        let planning = Planning { order, content, stage: PlanningStage::Reading { token } };
+        let planning = Planning { order, content, approval, stage: PlanningStage::Reading { token } };
         (State::Planning(planning), vec![Effect::Observe { token }])
     }
 
@@ -139,6 +150,7 @@ impl ApplyMachine {
             deadline: Deadline::after(now, span),
             previous: self.memory.held.clone(),
             probes: Vec::new(),
+            approval: at.approval.clone(),
         };
         let probes = probes(&transaction.pre_image, &transaction.plan);
         let mut open = Box::new(Open::new(transaction));
@@ -225,7 +237,8 @@ impl ApplyMachine {
     }
 
     fn end(&mut self, at: &Planning, kind: OutcomeKind, calls: u32) -> Turn {
-        let outcome = outcome_without_steps(&at.order, kind, calls);
+        let approval = at.approval.clone();
+        let outcome = ApplyOutcome { approval, ..outcome_without_steps(&at.order, kind, calls) };
         let content = at.content.clone();
         let closing = Closing { content, outcome, committed: None, persist_due: false, undone: false };
         let mut effects = vec![Effect::Note(Record::Closed(Box::new(closing.clone())))];
@@ -239,7 +252,10 @@ fn commit_at_once(at: Planning, calls: u32) -> Turn {
     let committed = Committed { generation: at.order.generation, desired: at.order.desired.clone() };
     let closing = Closing {
         content: at.content.clone(),
-        outcome: outcome_without_steps(&at.order, OutcomeKind::Committed, calls),
+        outcome: ApplyOutcome {
+            approval: at.approval.clone(),
+            ..outcome_without_steps(&at.order, OutcomeKind::Committed, calls)
+        },
         committed: Some(committed),
         persist_due: false,
         undone: false,

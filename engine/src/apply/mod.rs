@@ -33,6 +33,7 @@
 //! `RollingBack`; it can be cancelled by its id in every state but `RollingBack`. A wrong id is rejected as a value.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod approval;
 mod awaiting;
 mod effect;
 mod event;
@@ -48,6 +49,7 @@ mod state;
 mod steps;
 mod verifying;
 
+pub use approval::{Approval, UNPROVEN_RECORDS_MAX};
 pub use effect::Effect;
 pub use event::{ConfirmVerdict, Event, EventKind, Seen, StepResult};
 pub use order::{UnreadableOrder, content_hash, read_order};
@@ -101,6 +103,9 @@ pub struct ApplyMachine {
     limits: SafetyLimits,
     state: State,
     tokens: u32,
+    /// The last refusal that was written down, and how many were since an order was taken.
+    refused: Option<ApplyOutcome>,
+    unproven_records: u32,
 }
 
 impl ApplyMachine {
@@ -116,6 +121,8 @@ impl ApplyMachine {
             limits: SafetyLimits::default(),
             state: State::Idle,
             tokens: 0,
+            refused: None,
+            unproven_records: 0,
         }
     }
 
@@ -223,7 +230,7 @@ impl ApplyMachine {
         use Event as E;
         use State as S;
         match (state, event) {
-            (S::Idle, E::OrderReceived(order)) => self.take_order(order),
+            (S::Idle, E::OrderReceived { order, approval }) => self.take_order(order, approval, now),
             (
                 busy @ (S::Planning(_)
                 | S::Applying(_)
@@ -232,7 +239,7 @@ impl ApplyMachine {
                 | S::AwaitingConfirm(_)
                 | S::Holding(_)
                 | S::RollingBack(_)),
-                E::OrderReceived(order),
+                E::OrderReceived { order, approval: _ },
             ) => self.order_while_busy(busy, &order),
 
             (S::Planning(at), E::Observed(seen)) => self.plan_from(at, seen, now),

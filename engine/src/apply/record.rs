@@ -4,8 +4,8 @@
 
 use super::{Mark, Open, StepResult};
 use model::{
-    ApplyOutcome, BootId, DesiredNetwork, Difference, Generation, LocalAction, Millis, Now, ObservedNetwork,
-    Order, Plan, Probe, Uptime, Wall,
+    ApplyOutcome, ApprovalNote, BootId, DesiredNetwork, Difference, Generation, LocalAction, Millis, Now,
+    ObservedNetwork, Order, Plan, Probe, Uptime, Wall,
 };
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +70,9 @@ pub struct Transaction {
     /// Probes that passed before the first step: they must pass again.
     #[serde(default)]
     pub probes: Vec<Probe>,
+    /// What is to be said of the order's approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalNote>,
 }
 
 /// The last state of this host that was confirmed.
@@ -150,6 +153,13 @@ pub enum Record {
     LocalAcknowledged {
         /// Sequence number of the action.
         sequence: u64,
+    },
+    /// An order was refused for want of a proof: nothing else was done.
+    Refused {
+        /// The refusal.
+        outcome: Box<ApplyOutcome>,
+        /// When, by the host's clock.
+        at: Wall,
     },
     /// The order ended.
     Closed(Box<Closing>),
@@ -275,6 +285,8 @@ impl Replay {
             Record::Extended { deadline } => self.opened("extended")?.extend(deadline),
             // What it says is for people: a restart rolls back whatever was held.
             Record::Held { .. } => _ = self.opened("held")?,
+            // For people: the same order may be tried again.
+            Record::Refused { .. } => {}
             Record::Undoing { transaction, reason } => {
                 self.open = Some(Open::undoing(*transaction, reason));
             }

@@ -1,7 +1,10 @@
 //! The states of the apply machine with their data. Must not decide; the files beside it do.
 
 use super::{ContentHash, Deadline, StepResult, Transaction};
-use model::{ApplyOutcome, ApplyPhase, Difference, Millis, Now, Operation, Order, OutcomeKind, Step, Uptime};
+use model::{
+    ApplyOutcome, ApplyPhase, ApprovalNote, Difference, Millis, Now, Operation, Order, OutcomeKind, Step,
+    Uptime,
+};
 use std::collections::BTreeSet;
 
 /// How far one step is, as far as is known.
@@ -139,7 +142,7 @@ impl Open {
             kind,
             steps_run: self.steps_run(),
             esxcli_calls: self.calls,
-            approval: None,
+            approval: self.transaction.approval.clone(),
         }
     }
 }
@@ -172,6 +175,8 @@ pub struct Planning {
     pub order: Box<Order>,
     /// Its content hash.
     pub content: ContentHash,
+    /// What is to be said of its approval.
+    pub approval: Option<ApprovalNote>,
     /// What it waits for.
     pub stage: PlanningStage,
 }

@@ -1,5 +1,6 @@
 //! Tests of the apply machine: a small host made of `project`, scenarios, the table, random runs.
 
+mod approval;
 mod random;
 mod recovery;
 mod scenarios;
@@ -271,7 +272,7 @@ impl World {
     }
 
     pub fn order(&mut self, order: Box<Order>) {
-        self.send(Event::OrderReceived(order));
+        self.send(Event::order(order));
         self.settle();
     }
 

@@ -19,7 +19,8 @@ impl std::io::Write for Hashing {
 
 /// Digest in lower-case hexadecimal. Field order is the declaration order, maps are sorted: equal steps give
 /// equal bytes on every machine.
-pub(super) fn digest(steps: &[Step]) -> PlanDigest {
+#[must_use]
+pub fn digest(steps: &[Step]) -> PlanDigest {
     let mut hashing = Hashing(Sha256::new());
     if serde_json::to_writer(&mut hashing, steps).is_err() {
         hashing = Hashing(Sha256::new());

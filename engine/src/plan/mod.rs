@@ -22,6 +22,7 @@ mod vmk;
 mod vswitch;
 mod window;
 
+pub use digest::digest;
 pub use management::{management_vmk, management_vmks};
 pub(crate) use nic::link_is;
 pub(crate) use scene::scene;

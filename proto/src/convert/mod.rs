@@ -19,7 +19,7 @@ pub use from_agent::{
 };
 pub use from_coordinator::FromCoordinator;
 pub use ping::{PING_COUNT_MAX, PingQuestion, PingReport};
-pub use proof::{OfferedOrder, SetAck};
+pub use proof::{OfferedOrder, SetAck, proof_wire_bytes};
 pub use unary::{ConfirmQuestion, EnrolAnswer, EnrolQuestion, ORDER_KEY_BYTES, Verdict};
 
 use error::bounded;

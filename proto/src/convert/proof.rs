@@ -8,6 +8,7 @@ use model::{
     Generation, MANIFEST_BYTES_MAX, Order, PATH_STEPS_MAX, ReleaseProof, SHA256_BYTES, SIGNATURE_BYTES_MAX,
     SIGNATURES_MAX, Sha256Hash,
 };
+use prost::Message;
 
 /// Bytes of an Ed25519 signature.
 const ED25519_SIGNATURE_BYTES: usize = 64;
@@ -97,6 +98,11 @@ impl TryFrom<ReleaseProof> for v1::Proof {
         let path = path.iter().flat_map(|hash| hash.0).collect();
         Ok(Self { manifest, signatures, parent: parent.0, wave, leaf_index, path, coordinator_signature })
     }
+}
+
+/// What a proof weighs on the wire, in bytes.
+pub fn proof_wire_bytes(proof: &ReleaseProof) -> Result<usize, WireError> {
+    Ok(v1::Proof::try_from(proof.clone())?.encoded_len())
 }
 
 impl TryFrom<v1::ApproverSetAck> for SetAck {

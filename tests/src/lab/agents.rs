@@ -22,19 +22,21 @@ pub struct Agents {
     agent: PathBuf,
     esxcli: PathBuf,
     step_timeout_secs: Option<u64>,
+    approvers: PathBuf,
     running: BTreeMap<String, Child>,
     /// Agents that lost their guard; they end by themselves, or with the lab.
     orphans: Vec<u32>,
 }
 
 impl Agents {
-    pub(super) fn new(root: &Path, programs: &Programs) -> Self {
+    pub(super) fn new(root: &Path, programs: &Programs, approvers: &Path) -> Self {
         let (agent, esxcli) = (programs.agent.clone(), programs.esxcli.clone());
         Self {
             root: root.to_owned(),
             agent,
             esxcli,
             step_timeout_secs: None,
+            approvers: approvers.to_owned(),
             running: BTreeMap::new(),
             orphans: Vec::new(),
         }
@@ -43,6 +45,11 @@ impl Agents {
     /// Agents enrolled from now on give one changing call this long.
     pub fn set_step_timeout(&mut self, secs: u64) {
         self.step_timeout_secs = Some(secs);
+    }
+
+    /// Agents prepared from now on pin this approver set at their first start.
+    pub fn set_approvers(&mut self, set: &Path) {
+        self.approvers = set.to_owned();
     }
 
     /// One machine simulates all hosts: the more there are, the less often each is looked at.
@@ -80,7 +87,7 @@ impl Agents {
             "host_id = {name:?}\nstate_dir = {:?}\ncoordinators = [\"127.0.0.1:{}\"]\nserver_name = {server_name:?}\n\
              ca_file = {:?}\ncertificate_file = {:?}\nkey_file = {:?}\nesxcli = {:?}\nauto_backup = {:?}\n\
              coordinator_address = {coordinator:?}\nobserve_period_secs = {period}\nreconnect_max_secs = 2\n\
-             boot_id_file = {:?}\n{step_timeout}\n[extra_env]\nPOINTSMAN_SIM_HOST = {:?}\n",
+             approval = \"enforce\"\napprovers_file = {:?}\nboot_id_file = {:?}\n{step_timeout}\n[extra_env]\nPOINTSMAN_SIM_HOST = {:?}\n",
             text(&folder.join("state"))?,
             port.trim(),
             text(&ca)?,
@@ -88,6 +95,7 @@ impl Agents {
             text(&folder.join("host.key"))?,
             text(&self.esxcli_of(name))?,
             text(&backup)?,
+            text(&self.approvers)?,
             text(&host.join("boot_id"))?,
             text(&host)?,
         );

@@ -4,6 +4,7 @@
 //! everything goes through the programs people use. Called by the system tests and by `cargo xtask demo`.
 
 mod agents;
+pub mod approver;
 mod config;
 mod processes;
 mod programs;
@@ -16,6 +17,7 @@ pub use programs::Programs;
 pub use wait::{Limit, wait_for};
 
 use anyhow::{Context, bail, ensure};
+use approver::{Person, approver_set, write_set};
 use serde_json::Value;
 use simulator::HostDir;
 use simulator::fabric::{Reach, management_reachable};
@@ -28,6 +30,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The group every simulated host is in.
 pub const GROUP: &str = "prod-a";
+/// The approver set that speaks for every group without one of its own.
+pub const DEFAULT_SET: &str = "default";
+/// How the reason of a rollout begins that waits for approval.
+pub const WAITS: &str = "waits for approval";
 /// The name in the coordinator's certificate.
 const SERVER_NAME: &str = "pointsman.lab";
 /// Longest wait for a part to come up.
@@ -59,6 +65,9 @@ pub struct Lab {
     pub agents: Agents,
     /// The configuration repository.
     pub config: ConfigRepository,
+    approver: Person,
+    /// Whether the approver signs whatever is accepted.
+    pub approves: bool,
 }
 
 /// Ports for coordinators: below those that the system gives to outgoing connections, so that nobody takes one between
@@ -105,7 +114,10 @@ impl Lab {
         let coordinator_settings = root.join("coordinator.toml");
         programs.pointsman(&["ca", "init", "--config", text(&coordinator_settings)?])?;
         let fabric = start_fabric(&root, &programs, agent_port)?;
-        let agents = Agents::new(&root, &programs);
+        let approver = Person::new(&root.join("approvers"), "Ben Approver", "ben@example.com")?;
+        let set = approver_set(DEFAULT_SET, 1, 1, &[&approver]);
+        let set = write_set(&root.join("approvers"), &set)?;
+        let agents = Agents::new(&root, &programs, &set);
         let mut lab = Self {
             root,
             programs,
@@ -116,8 +128,11 @@ impl Lab {
             fabric,
             agents,
             config,
+            approver,
+            approves: true,
         };
         lab.start_coordinator()?;
+        lab.operate(&["approvers", "import", text(&set)?])?;
         Ok(lab)
     }
 
@@ -342,7 +357,43 @@ impl Lab {
             let detail = self.operate(&["changes", id])?;
             bail!("commit {commit} was {}: {:#}", change["status"], detail["findings"]);
         }
+        if self.approves {
+            self.begin(&change, limit)?;
+        }
         Ok(change)
+    }
+
+    /// Has the rollout of a change begin, when there is one.
+    fn begin(&self, change: &Value, limit: Limit) -> anyhow::Result<()> {
+        wait_for(limit, &format!("the rollout of change {} to begin", change["id"]), || {
+            let Some(rollout) = self.rollout_of(change)? else { return Ok(Some(())) };
+            self.approve_if_waiting(change, &rollout)?;
+            Ok((rollout["phase"] != "pending").then_some(()))
+        })
+    }
+
+    /// The person who approves.
+    #[must_use]
+    pub fn approver(&self) -> &Person {
+        &self.approver
+    }
+
+    /// Signs a change with the approver's key; gives what was signed and how it stands.
+    ///
+    /// # Errors
+    /// When the change has nothing to sign or the signature does not count.
+    pub fn approve(&self, change: &Value) -> anyhow::Result<Value> {
+        let id = change["id"].as_str().context("a change without id")?;
+        self.operate(&["approve", id, "--key", text(&self.approver.key_file)?])
+    }
+
+    /// Signs a change that waits for it, when this lab's approver signs whatever is accepted.
+    fn approve_if_waiting(&self, change: &Value, rollout: &Value) -> anyhow::Result<()> {
+        let waits = rollout["reason"].as_str().is_some_and(|reason| reason.starts_with(WAITS));
+        if self.approves && rollout["phase"] == "pending" && waits {
+            self.approve(change)?;
+        }
+        Ok(())
     }
 
     /// The rollout of a change with its waves, when there is one.
@@ -383,15 +434,16 @@ impl Lab {
         let id = wait_for(limit, &what, || self.rollout_id(change))?;
         wait_for(limit, &what, || {
             let rollout = self.rollout(&id)?;
+            self.approve_if_waiting(change, &rollout)?;
             Ok(phases.iter().any(|phase| rollout["phase"] == *phase).then_some(rollout))
         })
     }
 
-    /// Imports every host into the repository and rolls the result out as the baseline.
+    /// Writes every host into the repository as it is, and pushes; gives the commit.
     ///
     /// # Errors
-    /// When a first plan is not empty, or the baseline is not confirmed everywhere.
-    pub fn import(&self, limit: Limit) -> anyhow::Result<Value> {
+    /// When a first plan is not empty.
+    pub fn commit_import(&self) -> anyhow::Result<String> {
         let (url, token, dir) = (self.operator_url(), self.token_file(), self.config.work().to_owned());
         let arguments =
             ["import", text(&dir)?, "--group", GROUP, "--coordinator", &url, "--token-file", text(&token)?];
@@ -399,6 +451,15 @@ impl Lab {
         self.config.set_rollout(GROUP)?;
         let commit = self.config.commit("Import prod-a as it is")?;
         self.operate(&["sync"])?;
+        Ok(commit)
+    }
+
+    /// Imports every host into the repository and rolls the result out as the baseline.
+    ///
+    /// # Errors
+    /// When a first plan is not empty, or the baseline is not confirmed everywhere.
+    pub fn import(&self, limit: Limit) -> anyhow::Result<Value> {
+        let commit = self.commit_import()?;
         let change = self.wait_accepted(&commit, limit)?;
         self.wait_rollout(&change, &["completed"], limit)
     }

@@ -296,7 +296,7 @@ impl World {
             Task::Beat => self.beat(host),
             Task::Connect => self.connect(host),
             Task::Welcome { coordinator, session } => self.welcome(host, coordinator, session),
-            Task::Order(order) => self.machine(host, Machine::OrderReceived(order)),
+            Task::Order(order) => self.machine(host, Machine::order(order)),
             Task::Ack(change, generation) => {
                 process.outcomes.retain(|kept| kept.change != change || kept.generation != generation);
             }

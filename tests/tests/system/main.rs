@@ -1,6 +1,10 @@
 //! Whole-system tests: one program, one module per theme.
 
 #[cfg(test)]
+mod approval;
+#[cfg(test)]
+mod approvers;
+#[cfg(test)]
 mod attack;
 #[cfg(test)]
 mod cli;

@@ -26,7 +26,7 @@ struct Ban {
     hint: &'static str,
 }
 
-const BANS: [Ban; 9] = [
+const BANS: [Ban; 11] = [
     Ban {
         rule: "sqlx-outside-store",
         module: "sqlx",
@@ -53,7 +53,12 @@ const BANS: [Ban; 9] = [
         module: "process",
         items: &["Command"],
         allowed: |file| {
-            let spawners = ["agent/src/host/runner", "agent/src/guard", "coordinator/src/repo"];
+            let spawners = [
+                "agent/src/host/runner",
+                "agent/src/guard",
+                "coordinator/src/repo",
+                "coordinator/src/cli/sign",
+            ];
             is_outer(file) || file.is_test || spawners.iter().any(|start| file.path.starts_with(start))
         },
         hint: "run programs through agent::host::runner (or the ssh transport of coordinator::repo)",
@@ -64,6 +69,14 @@ const BANS: [Ban; 9] = [
         items: &["var", "var_os", "vars", "vars_os", "set_var", "remove_var"],
         allowed: |file| is_outer(file) || file.is_test || is_build_script(file) || is_settings(file),
         hint: "read it in a `settings` module and pass the value",
+    },
+    Ban { rule: "pure-crate", module: "ring", items: &["rand"], allowed: is_not_pure, hint: VERIFIES_ONLY },
+    Ban {
+        rule: "pure-crate",
+        module: "signature",
+        items: &["Ed25519KeyPair", "EcdsaKeyPair", "RsaKeyPair"],
+        allowed: is_not_pure,
+        hint: VERIFIES_ONLY,
     },
     Ban { rule: "pure-crate", module: "tokio", items: &[], allowed: is_not_pure, hint: PURE_HINT },
     Ban {
@@ -89,6 +102,7 @@ const BANS: [Ban; 9] = [
     },
 ];
 
+const VERIFIES_ONLY: &str = "a pure crate verifies; keys and dice belong to agent and coordinator";
 const PURE_HINT: &str = "move it to agent or coordinator and pass the result in; this crate only decides";
 
 /// Texts that are forbidden wherever they stand, with what to do.

@@ -133,6 +133,8 @@ fn pure_crates_touch_nothing() {
         "use std::net::TcpStream;",
         "use std::collections::HashMap;",
         "tokio::spawn(f)",
+        "use ring::{digest, rand};",
+        "use ring::signature::{ED25519, Ed25519KeyPair};",
     ] {
         for path in ["model/src/a.rs", "engine/src/a.rs", "esxcli/src/a.rs"] {
             assert_eq!(found_in(path, code), [("pure-crate", 2)], "{path}: {code}");

@@ -3,6 +3,7 @@
 //! Owns: the table of checks and what a failure of each means. Must not: change the host; it writes
 //! only a probe file and a probe socket, and removes both. Called by the console verbs.
 
+mod approval;
 mod certificate;
 mod host;
 mod network;
@@ -90,6 +91,7 @@ pub struct Report {
 pub fn examine(settings: &Settings) -> Report {
     let mut checks = system::checks(settings);
     checks.extend(store::checks(&settings.state_dir));
+    checks.extend(approval::checks(settings));
     checks.extend(host::checks(settings));
     checks.extend(network::checks(settings));
     Report { version: env!("CARGO_PKG_VERSION"), checks }

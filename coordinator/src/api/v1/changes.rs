@@ -50,7 +50,7 @@ pub async fn plans(
     Ok(Json(PageView { items, next: page.next.map(|host| cursor(host.as_str())) }))
 }
 
-async fn find(parts: &ApiParts, id: &str) -> Result<ChangeRecord, ApiError> {
+pub(super) async fn find(parts: &ApiParts, id: &str) -> Result<ChangeRecord, ApiError> {
     let missing = || ApiError::not_found("change", id);
     let change = ChangeId::new(id).map_err(|_| missing())?;
     stored::get(&parts.db, &change).await?.ok_or_else(missing)

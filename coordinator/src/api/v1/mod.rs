@@ -1,5 +1,7 @@
 //! Version 1 of the interface: its routes, one file per kind of object.
 
+mod approvals;
+mod approvers;
 mod audit;
 mod changes;
 mod drift;
@@ -38,6 +40,11 @@ pub(super) fn routes() -> Router<ApiParts> {
         .route("/changes", get(changes::list))
         .route("/changes/{id}", get(changes::get))
         .route("/changes/{id}/plans", get(changes::plans))
+        .route("/changes/{id}/release", get(approvals::release))
+        .route("/changes/{id}/release/parts", get(approvals::parts))
+        .route("/changes/{id}/approvals", post(approvals::create))
+        .route("/approvers", get(approvers::list).post(approvers::create))
+        .route("/approvers/rotate", post(approvers::rotate))
         .route("/rollouts", get(rollouts::list))
         .route("/rollouts/{id}", get(rollouts::get))
         .route("/rollouts/{id}/{command}", post(rollouts::steer))

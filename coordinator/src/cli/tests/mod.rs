@@ -1,5 +1,6 @@
 //! Verbs on outputs in memory, and the online ones against a real router on a local port.
 
+mod approval;
 mod offline;
 mod online;
 

@@ -5,7 +5,7 @@ use crate::api::testkit::{Rig, TOKEN};
 use std::fs;
 
 /// Runs a verb against the rig, with the right token.
-fn against(rig: &Rig, arguments: &[&str]) -> super::Ran {
+pub(super) fn against(rig: &Rig, arguments: &[&str]) -> super::Ran {
     let file = rig.dir().join("token");
     fs::write(&file, format!("{TOKEN}\n")).unwrap();
     let (url, file) = (rig.url(), file.display().to_string());

@@ -2,7 +2,7 @@
 
 use crate::fleet::*;
 use crate::trust::memory::MemoryTokens;
-use crate::trust::{Authority, Token, crypto, issue_token};
+use crate::trust::{Authority, OrderKey, Token, crypto, issue_token};
 use hyper_util::rt::TokioIo;
 use model::{
     ApplyOutcome, ApplyPhase, BootId, ChangeId, Generation, HostId, Millis, ObservedNetwork, Order, Wall,
@@ -71,6 +71,7 @@ impl ConfirmDecider for OneVerdict {
 pub struct Rig {
     _dir: tempfile::TempDir,
     pub authority: Arc<Authority>,
+    pub order_key: Arc<OrderKey>,
     pub tokens: Arc<MemoryTokens>,
     pub confirm: Arc<OneVerdict>,
     pub server: FleetServer,
@@ -89,8 +90,10 @@ impl Rig {
         let authority = Arc::new(Authority::create(dir.path(), "pointsman.test", wall_now()).unwrap());
         let tokens = Arc::new(MemoryTokens::default());
         let confirm = Arc::new(OneVerdict { verdict, asked: Mutex::default() });
+        let order_key = Arc::new(OrderKey::open_or_make(&dir.path().join("order.key")).unwrap());
         let parts = FleetParts {
             authority: Arc::clone(&authority),
+            order_key: Arc::clone(&order_key),
             certificate: authority.issue_server(&["127.0.0.1".into()], wall_now()).unwrap(),
             tokens: tokens.clone(),
             confirm: confirm.clone(),
@@ -98,7 +101,7 @@ impl Rig {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (server, fleet, events) = start(listener, settings, parts).unwrap();
         let address = server.local_address();
-        Self { _dir: dir, authority, tokens, confirm, server, fleet, events, address }
+        Self { _dir: dir, authority, order_key, tokens, confirm, server, fleet, events, address }
     }
 
     /// The next event that is no refusal.
@@ -317,6 +320,11 @@ pub fn order(name: &str, generation: u64) -> Order {
         confirm_timeout: Millis(60_000),
         probes: model::ProbePlan::default(),
     }
+}
+
+/// The order as it travels, without a proof.
+pub fn offered(order: Order) -> OfferedOrder {
+    OfferedOrder::without_proof(&order).unwrap()
 }
 
 pub fn observed() -> ObservedNetwork {

@@ -40,12 +40,11 @@ statements! {
     PLANS_PAGE = "SELECT change_id, host_id, generation, digest, disruption, steps, desired, esxcli_lines
         FROM plans WHERE change_id = $1 AND host_id > $2 ORDER BY host_id LIMIT $3";
     PLAN_GENERATIONS = "SELECT host_id, generation FROM plans WHERE change_id = $1 ORDER BY host_id";
-    ORDER_MATERIAL = "SELECT p.generation, p.digest, p.desired, c.commit_id, c.disruption_allowed, c.probes, r.spec
-        FROM plans p JOIN changes c ON c.id = p.change_id JOIN rollouts r ON r.change_id = p.change_id
-        WHERE p.change_id = $1 AND p.host_id = $2";
 
     ROLLOUT_ADD = "INSERT INTO rollouts (id, change_id, phase, state, spec, version, reason, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, 1, NULL, $6, $6)";
+    /// What a rollout waits for that has not begun; the machine's own reason takes its place when it does.
+    ROLLOUT_WAITS = "UPDATE rollouts SET reason = $2, updated_at = $3 WHERE change_id = $1 AND phase = 'pending'";
     /// Compare-and-set: only the writer that read the newest version wins. An end keeps its first time.
     ROLLOUT_SAVE = "UPDATE rollouts SET phase = $3, state = $4, reason = $5, updated_at = $6,
             ended_at = CASE WHEN $3 IN ('aborted', 'completed') THEN COALESCE(ended_at, $6) ELSE NULL END,
@@ -68,17 +67,18 @@ statements! {
 
     /// First end counts, and a refusal (nothing was done) makes room for a later end. Unknown orders insert nothing.
     OUTCOME_RECORD = "INSERT INTO host_outcomes (host_id, change_id, generation, kind, detail, steps_run, esxcli_calls,
-            received_at)
+            received_at, approval)
         SELECT p.host_id, p.change_id, p.generation, CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS BIGINT),
-            CAST($7 AS BIGINT), CAST($8 AS BIGINT)
+            CAST($7 AS BIGINT), CAST($8 AS BIGINT), CAST($9 AS TEXT)
         FROM plans p WHERE p.host_id = $1 AND p.change_id = $2 AND p.generation = $3
         ON CONFLICT (host_id, change_id, generation) DO UPDATE SET kind = excluded.kind, detail = excluded.detail,
-            steps_run = excluded.steps_run, esxcli_calls = excluded.esxcli_calls, received_at = excluded.received_at
+            steps_run = excluded.steps_run, esxcli_calls = excluded.esxcli_calls, received_at = excluded.received_at,
+            approval = excluded.approval
         WHERE host_outcomes.kind = 'refused' AND excluded.kind <> 'refused'";
     OUTCOME_KEEP_RECEIPT = "UPDATE host_outcomes SET signed_outcome = $4, receipt = $5, certificate = $6
         WHERE host_id = $1 AND change_id = $2 AND generation = $3";
     OUTCOME_KNOWN = "SELECT 1 FROM host_outcomes WHERE host_id = $1 AND change_id = $2 AND generation = $3";
-    OUTCOMES_OF = "SELECT host_id, change_id, generation, detail, steps_run, esxcli_calls, received_at
+    OUTCOMES_OF = "SELECT host_id, change_id, generation, detail, steps_run, esxcli_calls, received_at, approval
         FROM host_outcomes WHERE change_id = $1 ORDER BY host_id, generation";
 }
 

@@ -48,6 +48,12 @@ statements! {
     HOST_NOTE_AGENT = "UPDATE hosts SET agent_version = $2, boot_id = $3, last_seen_at = $4 WHERE id = $1";
     /// A host may hold more than we gave out, e.g. after our database came back from a backup.
     HOST_NOTE_HELD = "UPDATE hosts SET generation_allocated = $2 WHERE id = $1 AND generation_allocated < $2";
+    HOST_NOTE_REPORTED = "UPDATE hosts SET generation_reported = $2 WHERE id = $1";
+    /// A committed order was undone at the console: the host has what it had before that order.
+    HOST_UNDONE = "UPDATE hosts SET generation_reported = (SELECT parent FROM release_leaves
+                WHERE release_leaves.change_id = $2 AND release_leaves.host_id = $1)
+        WHERE id = $1 AND generation_reported = $3
+            AND EXISTS (SELECT 1 FROM release_leaves WHERE release_leaves.change_id = $2 AND release_leaves.host_id = $1)";
     /// Takes what should be from the plan: there is one truth.
     HOST_COMMIT = "UPDATE hosts SET
             generation_committed = $3,
@@ -55,7 +61,8 @@ statements! {
             committed_rfc = (SELECT rfc FROM changes WHERE changes.id = $2),
             committed_desired = (SELECT desired FROM plans
                 WHERE plans.change_id = $2 AND plans.host_id = $1 AND plans.generation = $3),
-            committed_at = $4
+            committed_at = $4,
+            generation_reported = $3
         WHERE id = $1 AND generation_committed < $3
             AND EXISTS (SELECT 1 FROM plans WHERE plans.change_id = $2 AND plans.host_id = $1 AND plans.generation = $3)";
     HOST_COMMITTED = "SELECT id, generation_committed, committed_change, committed_desired FROM hosts
@@ -90,9 +97,9 @@ bulk_statements! {
         "(CAST(# AS TEXT), CAST(# AS BIGINT))",
         ") AS seen WHERE hosts.id = seen.column1
             AND (hosts.last_seen_at IS NULL OR hosts.last_seen_at < seen.column2)";
-    /// Host.
+    /// Host. Gives the next generation, and the one that the host has.
     HOSTS_ALLOCATE =
         "UPDATE hosts SET generation_allocated = generation_allocated + 1 WHERE id IN (VALUES",
         "(CAST(# AS TEXT))",
-        ") RETURNING id, generation_allocated";
+        ") RETURNING id, generation_allocated, COALESCE(generation_reported, generation_committed)";
 }

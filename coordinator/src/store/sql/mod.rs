@@ -28,11 +28,13 @@ mod changes;
 mod fleet;
 mod observed;
 mod records;
+mod releases;
 
 pub use changes::*;
 pub use fleet::*;
 pub use observed::*;
 pub use records::*;
+pub use releases::*;
 
 /// Starts a unit of work on SQLite: takes the write lock at once, so that it cannot fail half way.
 pub const LITE_BEGIN: &str = "BEGIN IMMEDIATE";
@@ -73,8 +75,8 @@ impl Bulk {
 /// Every statement with its name; multi-row ones with two rows.
 #[cfg(test)]
 pub fn registry() -> Vec<(&'static str, String)> {
-    let single = [fleet::ALL, observed::ALL, changes::ALL, records::ALL].concat();
-    let bulk = [fleet::BULK, observed::BULK, changes::BULK].concat();
+    let single = [fleet::ALL, observed::ALL, changes::ALL, records::ALL, releases::ALL].concat();
+    let bulk = [fleet::BULK, observed::BULK, changes::BULK, releases::BULK].concat();
     let single = single.into_iter().map(|(name, text)| (name, text.to_owned()));
     single.chain(bulk.into_iter().map(|(name, form)| (name, form.text(2)))).collect()
 }

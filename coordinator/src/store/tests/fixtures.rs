@@ -127,6 +127,7 @@ pub fn new_change(name: &str, created: u64) -> NewChange {
         findings: vec![],
         disruption_allowed: Disruption::TrafficLoss,
         probes: ProbePlan { probes: vec!["mgmt-gateway".into()], need: None },
+        repository: "https://git.example.com/network".into(),
         created: Wall(created),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::fixtures::{accept, acceptance, add_hosts, change_id, host, network, outcome};
 use super::{for_each_db, in_tx, run_sql};
-use crate::store::{StoreError, changes, hosts, observations, outcomes, plans, rollouts};
+use crate::store::{StoreError, changes, hosts, observations, outcomes, plans, releases, rollouts};
 use model::{OutcomeKind, Wall};
 
 fn assert_names<T: std::fmt::Debug>(result: Result<T, StoreError>, table: &str, column: &str) {
@@ -23,8 +23,10 @@ async fn damaged_rows_are_named() {
         in_tx!(db, tx => observations::record(&mut tx, &host("a"), &network(1, 1), "h", Wall(1))).unwrap();
         run_sql(&db, "UPDATE plans SET steps = '[{]'").await;
         assert_names(plans::get(&db, &change_id("c1"), &host("a")).await, "plans", "steps");
-        run_sql(&db, "UPDATE plans SET desired = '{\"surprise\": 1}'").await;
-        assert_names(plans::order(&db, &change_id("c1"), &host("a")).await, "plans", "desired");
+        run_sql(&db, "UPDATE release_leaves SET order_json = '{\"surprise\": 1}'").await;
+        assert_names(plans::order(&db, &change_id("c1"), &host("a")).await, "release_leaves", "order_json");
+        run_sql(&db, "UPDATE release_leaves SET path = 'abc'").await;
+        assert_names(releases::leaf(&db, &change_id("c1"), &host("a")).await, "release_leaves", "path");
         run_sql(&db, "UPDATE rollouts SET state = ''").await;
         assert_names(rollouts::active(&db).await, "rollouts", "state");
         run_sql(&db, "UPDATE changes SET created_at = -1").await;

@@ -10,6 +10,7 @@ mod inconsistent;
 mod observations;
 mod open;
 mod records;
+mod releases;
 mod statements;
 mod writer;
 

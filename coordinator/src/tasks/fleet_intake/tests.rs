@@ -1,17 +1,37 @@
 //! What agents say becomes rows.
 
 use super::*;
+use crate::release::testkit::{self, Person};
+use crate::store::approvers::{self, NewApproverSet};
 use crate::store::{changes, drift, hosts, observations, outcomes, writer};
 use crate::tasks::testkit::{World, documents, eventually, id, observed};
 use model::{
-    ApplyPhase, BootId, Component, Difference, DifferenceKind, Generation, OutcomeKind, RolloutPhase,
+    ApplyPhase, ApprovalMode, ApproverSet, BootId, Component, Difference, DifferenceKind, Generation,
+    OutcomeKind, RolloutPhase,
 };
+use std::sync::Mutex;
+
+/// Offers that were made.
+#[derive(Default)]
+struct Offered(Mutex<Vec<(HostId, u64)>>);
+
+impl OfferApprovers for Offered {
+    fn offer(&self, host: &HostId, rotation: ApproverRotation) {
+        let set: ApproverSet = serde_json::from_str(&rotation.set).unwrap();
+        self.0.lock().unwrap().push((host.clone(), set.version));
+    }
+}
 
 fn intake(world: &World) -> Intake {
+    intake_with(world, Arc::new(Offered::default()))
+}
+
+fn intake_with(world: &World, fleet: Arc<Offered>) -> Intake {
     let (writer, _) = writer::spawn(world.db.clone());
     let parts = IntakeParts {
         db: world.db.clone(),
         writer,
+        fleet,
         rollouts: world.tasks.driver.clone(),
         repo: world.tasks.repo.clone(),
         progress: ProgressBoard::default(),
@@ -20,6 +40,10 @@ fn intake(world: &World) -> Intake {
 }
 
 fn connected(host: &str, session: u64) -> FleetEvent {
+    connected_with_set(host, session, 0)
+}
+
+fn connected_with_set(host: &str, session: u64, approver_set_version: u64) -> FleetEvent {
     let hello = AgentHello {
         protocol_min: 1,
         protocol_max: 1,
@@ -30,8 +54,8 @@ fn connected(host: &str, session: u64) -> FleetEvent {
         committed_generation: Generation(7),
         open_change: None,
         phase: ApplyPhase::Idle,
-        approver_set_version: 0,
-        approval_mode: model::ApprovalMode::Off,
+        approver_set_version,
+        approval_mode: ApprovalMode::Enforce,
     };
     FleetEvent::Connected {
         host: id(host),
@@ -151,4 +175,47 @@ async fn events_of_all_lanes_are_dealt_with_before_the_end() {
         (page.items.len() == 40).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_host_is_led_through_the_sets_it_missed_one_by_one() {
+    let world = World::new(&["h01"]).await;
+    let person = Person::new("Ben", 1);
+    testkit::store(&world.db, &testkit::set("default", 3, 1, &[&person])).await;
+    for version in [4, 5] {
+        let set = testkit::set("default", version, 1, &[&person]);
+        let document = serde_json::to_string(&set).unwrap();
+        let rotation = ApproverRotation { set: document.clone(), signatures: vec![] };
+        let new = NewApproverSet {
+            set: &set,
+            document: &document,
+            rotation: Some(&rotation),
+            imported_by: "test",
+            now: Wall(2),
+        };
+        let mut tx = world.db.begin().await.unwrap();
+        approvers::add(&mut tx, &new).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let offered = Arc::new(Offered::default());
+    let mut intake = intake_with(&world, Arc::clone(&offered));
+    let made = || std::mem::take(&mut *offered.0.lock().unwrap());
+    let answer = |version: u64, refused: Option<&str>| FleetEvent::ApproverSet {
+        host: id("h01"),
+        answer: SetAck { version, refused: refused.map(str::to_owned) },
+    };
+    intake.take(connected_with_set("h01", 1, 0)).await.unwrap();
+    assert_eq!(made(), [], "a person pins the first set");
+    intake.take(connected_with_set("h01", 2, 3)).await.unwrap();
+    assert_eq!(made(), [(id("h01"), 4)]);
+    intake.take(answer(4, None)).await.unwrap();
+    assert_eq!(made(), [(id("h01"), 5)]);
+    intake.take(answer(5, None)).await.unwrap();
+    assert_eq!(made(), []);
+    intake.take(connected_with_set("h01", 3, 3)).await.unwrap();
+    intake.take(answer(3, Some("not signed by enough of the old set"))).await.unwrap();
+    assert_eq!(made(), [(id("h01"), 4)], "what was refused is not pressed on the host");
+    let actions = actions(&world).await;
+    assert_eq!(actions.iter().filter(|action| *action == "host.approvers_pinned").count(), 2);
+    assert_eq!(actions.iter().filter(|action| *action == "host.approvers_refused").count(), 1);
 }

@@ -52,12 +52,14 @@ enum Request {
 #[derive(Debug)]
 pub struct MirrorThread {
     requests: mpsc::Sender<Request>,
+    name: String,
 }
 
 impl MirrorThread {
     /// Opens the mirror on a new thread.
     pub async fn open(settings: MirrorSettings) -> Result<Self, OpenError> {
         let (requests, queue) = mpsc::channel(REQUESTS_MAX);
+        let name = name_of(&settings.url);
         let (ready, opened) = oneshot::channel();
         std::thread::Builder::new().name("repo-mirror".to_owned()).spawn(move || {
             match Mirror::open(settings) {
@@ -70,7 +72,12 @@ impl MirrorThread {
             }
         })?;
         opened.await.map_err(|_| OpenError::Ended)??;
-        Ok(Self { requests })
+        Ok(Self { requests, name })
+    }
+
+    /// The repository as approvers know it: its address without a user.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Fetches the branch. `None`: the thread is gone.
@@ -91,6 +98,13 @@ impl MirrorThread {
         self.requests.send(Request::Read { commit, base, reply }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
+}
+
+fn name_of(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 fn serve(mut mirror: Mirror, mut queue: mpsc::Receiver<Request>) {

@@ -6,8 +6,8 @@
 //!
 //! Order of changes: one rollout at a time. A head that arrives while a rollout is at work is *held* (its documents are
 //! checked at once, and refused if they are wrong); when the rollout ends, the newest head wins and those between are
-//! never rolled out by themselves. A rollout that is halted, or that only waits for hosts that are away, does not hold a
-//! new head: it is aborted as superseded, and what it left undone is part of the new change.
+//! never rolled out by themselves. A rollout that waits for approval, is halted, or only waits for hosts that are away does
+//! not hold a new head: it is aborted as superseded, and what it left undone is part of the new change.
 //!
 //! Hosts that were read for the first time after the head was accepted get a change of their own for the same commit, noted
 //! as `<commit>+2`, `<commit>+3`, ...

@@ -165,7 +165,7 @@ impl Sync {
             Ok(material) => material,
             Err(ReadError::Refused(reason)) => {
                 let finding = Finding::error(UNREADABLE_COMMIT, Component::Repository, reason);
-                let change = bare_change(head, base, vec![finding])?;
+                let change = bare_change(self.mirror.name(), head, base, vec![finding])?;
                 self.refuse(change, None).await?;
                 return Ok(None);
             }
@@ -180,7 +180,7 @@ impl Sync {
         })
         .await?;
         if documents.findings.iter().any(Finding::is_error) {
-            let change = new_change(&material, documents.findings, &Review::nothing())?;
+            let change = new_change(self.mirror.name(), &material, documents.findings, &Review::nothing())?;
             self.refuse(change, None).await?;
             return Ok(None);
         }
@@ -195,12 +195,12 @@ impl Sync {
         })
         .await?;
         if review.is_refused() {
-            let change = new_change(&material, review.findings.clone(), &review)?;
+            let change = new_change(self.mirror.name(), &material, review.findings.clone(), &review)?;
             let rfc = review.rfc.as_ref().map(|rfc| new_rfc(rfc, &material, RfcState::Rejected));
             self.refuse(change, rfc).await?;
             return Ok(None);
         }
-        let change = new_change(&material, review.findings.clone(), &review)?;
+        let change = new_change(self.mirror.name(), &material, review.findings.clone(), &review)?;
         let rfc = review.rfc.as_ref().map(|rfc| new_rfc(rfc, &material, RfcState::Merged));
         self.accept(change, rfc, review, &active).await?;
         Ok(None)
@@ -243,7 +243,7 @@ impl Sync {
         if review.plans.is_empty() && !review.is_refused() {
             return Ok(None);
         }
-        let mut change = new_change(&material, review.findings.clone(), &review)?;
+        let mut change = new_change(self.mirror.name(), &material, review.findings.clone(), &review)?;
         change.commit = self.next_name(head).await?;
         change.probes = latest.probes;
         if review.is_refused() {
@@ -327,9 +327,12 @@ fn commit_of(change: &ChangeRecord) -> &str {
     change.commit.split('+').next().unwrap_or_default()
 }
 
-/// Whether a new head may take the place of this rollout: it was stopped by a failure, or only waits for hosts that are
-/// away, and no host is at work.
+/// Whether a new head may take the place of this rollout: it waits for approval, was stopped by a failure, or only waits for
+/// hosts that are away, and no host is at work.
 fn gives_way(rollout: &RolloutRecord) -> bool {
+    if rollout.phase == RolloutPhase::Pending {
+        return rollout.reason.is_some();
+    }
     match serde_json::from_value::<RolloutState>(rollout.state.clone()) {
         Ok(state) => {
             let idle = state.phase() == RolloutPhase::Halted || state.is_catching_up();
@@ -339,7 +342,12 @@ fn gives_way(rollout: &RolloutRecord) -> bool {
     }
 }
 
-fn new_change(material: &Material, findings: Vec<Finding>, review: &Review) -> Result<NewChange, SyncError> {
+fn new_change(
+    repository: &str,
+    material: &Material,
+    findings: Vec<Finding>,
+    review: &Review,
+) -> Result<NewChange, SyncError> {
     let info = &material.info;
     let author = match info.author_email.as_str() {
         "" => info.author_name.clone(),
@@ -354,12 +362,14 @@ fn new_change(material: &Material, findings: Vec<Finding>, review: &Review) -> R
         findings,
         disruption_allowed: review.disruption_allowed,
         probes: review.probes.clone(),
+        repository: repository.to_owned(),
         created: wall_now(),
     })
 }
 
 /// A change for a commit of which nothing could be read.
 fn bare_change(
+    repository: &str,
     commit: CommitId,
     base: Option<CommitId>,
     findings: Vec<Finding>,
@@ -373,6 +383,7 @@ fn bare_change(
         findings,
         disruption_allowed: Disruption::None,
         probes: ProbePlan::default(),
+        repository: repository.to_owned(),
         created: wall_now(),
     })
 }

@@ -1,7 +1,7 @@
 //! What the driver needs of the fleet, and when each order went out first.
 
-use crate::fleet::{FleetHandle, SendOrderError};
-use model::{ChangeId, HostId, Order, Wall};
+use crate::fleet::{FleetHandle, OfferedOrder, SendOrderError};
+use model::{ChangeId, HostId, Wall};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +11,7 @@ pub trait Dispatch: Send + Sync + 'static {
     fn connected(&self, host: &HostId) -> bool;
 
     /// Puts an order into the host's queue.
-    fn send_order(&self, host: &HostId, order: Order) -> Result<(), SendOrderError>;
+    fn send_order(&self, host: &HostId, order: OfferedOrder) -> Result<(), SendOrderError>;
 }
 
 impl Dispatch for FleetHandle {
@@ -19,7 +19,7 @@ impl Dispatch for FleetHandle {
         FleetHandle::connected(self, host)
     }
 
-    fn send_order(&self, host: &HostId, order: Order) -> Result<(), SendOrderError> {
+    fn send_order(&self, host: &HostId, order: OfferedOrder) -> Result<(), SendOrderError> {
         FleetHandle::send_order(self, host, order)
     }
 }

@@ -1,13 +1,15 @@
 //! The driver's loop: what is active, what arrived, what is due.
 
 use super::dispatch::{Dispatch, SentLog};
-use super::{Message, RolloutCommandError, RolloutVerb};
+use super::{DriverParts, Message, RolloutCommandError, RolloutVerb};
 use crate::fleet::SendOrderError;
+use crate::release::{self, Release};
 use crate::store::audit::{self, AuditEntry};
 use crate::store::rfcs::{self, RfcState};
 use crate::store::rollouts::{self, RolloutRecord, RolloutUpdate, SaveState};
-use crate::store::{Db, StoreError, Tx, changes, outcomes, plans};
+use crate::store::{Db, StoreError, Tx, changes, outcomes, plans, releases};
 use crate::tasks::{stopped, wall_now};
+use crate::trust::OrderKey;
 use engine::rollout::{Effect, Event, NotSent, RolloutState};
 use model::{
     ApplyOutcome, ChangeId, Generation, HostId, OutcomeKind, RefusalReason, RfcId, RolloutId, RolloutPhase,
@@ -35,6 +37,10 @@ struct Active {
     version: u64,
     state: RolloutState,
     generations: BTreeMap<HostId, Generation>,
+    /// What its hosts are sent beside their orders; nothing when it has no hosts.
+    release: Option<Release>,
+    /// What it waits for before it begins, as it is stored.
+    waits_for: Option<String>,
 }
 
 /// Why a step was not kept.
@@ -54,14 +60,16 @@ pub(super) struct Driver {
     db: Db,
     dispatch: Arc<dyn Dispatch>,
     sent: SentLog,
+    order_key: Arc<OrderKey>,
     repo_nudge: Arc<Notify>,
     active: BTreeMap<RolloutId, Active>,
     reload_at: Instant,
 }
 
 impl Driver {
-    pub(super) fn new(db: Db, dispatch: Arc<dyn Dispatch>, sent: SentLog, repo_nudge: Arc<Notify>) -> Self {
-        Self { db, dispatch, sent, repo_nudge, active: BTreeMap::new(), reload_at: Instant::now() }
+    pub(super) fn new(parts: DriverParts) -> Self {
+        let DriverParts { db, dispatch, sent, order_key, repo_nudge } = parts;
+        Self { db, dispatch, sent, order_key, repo_nudge, active: BTreeMap::new(), reload_at: Instant::now() }
     }
 
     pub(super) async fn run(
@@ -176,6 +184,11 @@ impl Driver {
             return Err(not_possible(id, verb, record.phase));
         };
         let phase = active.state.phase();
+        if verb == RolloutVerb::Resume && !begun(&active.state) && !self.may_begin(id).await? {
+            let waits_for = self.active.get(id).and_then(|active| active.waits_for.clone());
+            let waits_for = waits_for.unwrap_or_default();
+            return Err(RolloutCommandError::Unapproved { rollout: id.clone(), waits_for });
+        }
         let words = |verb: &str| match reason {
             "" => format!("{verb} by {actor}"),
             _ => format!("{verb} by {actor}: {reason}"),
@@ -219,11 +232,47 @@ impl Driver {
                 self.reload_at = Instant::now() + RETRY_AFTER;
             }
         }
+        self.begin_approved().await;
+    }
+
+    /// Begins what has waited for approval and has it now; reads anew what hosts are sent.
+    async fn begin_approved(&mut self) {
+        let waiting = |active: &Active| !begun(&active.state);
+        let waiting: Vec<RolloutId> =
+            self.active.iter().filter(|(_, active)| waiting(active)).map(|(id, _)| id.clone()).collect();
+        for id in waiting {
+            let pending =
+                self.active.get(&id).is_some_and(|active| active.state.phase() == RolloutPhase::Pending);
+            match self.may_begin(&id).await {
+                Ok(true) if pending => self.advance_or_drop(&id, vec![Event::Start]).await,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(rollout = %id, %error, "approvals cannot be read; trying again");
+                    self.reload_at = Instant::now() + RETRY_AFTER;
+                }
+            }
+        }
+    }
+
+    /// Whether everybody who has to has approved; if not, what is lacking is kept for people to see.
+    async fn may_begin(&mut self, id: &RolloutId) -> Result<bool, StoreError> {
+        let Some(active) = self.active.get_mut(id) else { return Ok(false) };
+        let now = wall_now();
+        active.release = release::read(&self.db, &active.change, now).await?;
+        let waits_for = active.release.as_ref().and_then(|release| release.standing.waits_for());
+        if waits_for != active.waits_for {
+            let mut tx = self.db.begin().await?;
+            rollouts::waits(&mut tx, &active.change, waits_for.as_deref(), now).await?;
+            tx.commit().await?;
+            tracing::info!(rollout = %id, reason = waits_for.as_deref().unwrap_or("approved"), "rollout waits");
+            active.waits_for.clone_from(&waits_for);
+        }
+        Ok(waits_for.is_none())
     }
 
     /// From what is stored to what is known now: outcomes first, so that nobody who has one gets an order.
     async fn take_up(&mut self, record: RolloutRecord) -> Result<(), StoreError> {
-        let RolloutRecord { id, change, version, state, .. } = record;
+        let RolloutRecord { id, change, version, state, reason, .. } = record;
         let state: RolloutState =
             serde_json::from_value(state).map_err(|error| StoreError::Inconsistent {
                 table: "rollouts",
@@ -241,10 +290,14 @@ impl Driver {
         }
         let connected = generations.keys().filter(|host| self.dispatch.connected(host));
         events.extend(connected.map(|host| Event::HostAvailable(host.clone())));
-        if state.phase() == RolloutPhase::Pending {
+        let pending = state.phase() == RolloutPhase::Pending;
+        let waits_for = reason.filter(|_| pending);
+        let release = if begun(&state) { release::read(&self.db, &change, wall_now()).await? } else { None };
+        let active = Active { change, rfc, version, state, generations, release, waits_for };
+        self.active.insert(id.clone(), active);
+        if pending && self.may_begin(&id).await? {
             events.push(Event::Start);
         }
-        self.active.insert(id.clone(), Active { change, rfc, version, state, generations });
         self.advance_or_drop(&id, events).await;
         Ok(())
     }
@@ -298,8 +351,7 @@ impl Driver {
             match effect {
                 Effect::SendOrder(host) => {
                     let Some(active) = self.active.get(id) else { continue };
-                    let change = active.change.clone();
-                    events.extend(self.send(&change, host).await);
+                    events.extend(self.send(active, host).await);
                 }
                 Effect::PhaseChanged { from, to, reason } => {
                     tracing::info!(rollout = %id, from = from.as_str(), to = to.as_str(), reason, "rollout moved");
@@ -326,21 +378,27 @@ impl Driver {
     }
 
     /// Sends one order; gives the event of a failure.
-    async fn send(&self, change: &ChangeId, host: HostId) -> Option<Event> {
+    async fn send(&self, active: &Active, host: HostId) -> Option<Event> {
         let malformed = |host: HostId, detail: String| Event::HostEnded {
             host,
             kind: OutcomeKind::Refused(RefusalReason::Malformed { detail }),
         };
-        let order = match plans::order(&self.db, change, &host).await {
-            Ok(Some(order)) => order,
-            Ok(None) => return Some(malformed(host, "no plan is stored for it".to_owned())),
+        let leaf = match releases::leaf(&self.db, &active.change, &host).await {
+            Ok(leaf) => leaf,
             Err(error) => {
                 tracing::warn!(%host, %error, "an order cannot be read; trying again");
                 return Some(Event::OrderNotSent { host, why: NotSent::Busy });
             }
         };
-        self.sent.note(&host, change, wall_now());
-        match self.dispatch.send_order(&host, order) {
+        let Some((leaf, release)) = leaf.zip(active.release.as_ref()) else {
+            return Some(malformed(host, "no order is stored for it".to_owned()));
+        };
+        let offered = match release.offer(leaf, &self.order_key) {
+            Ok(offered) => offered,
+            Err(error) => return Some(malformed(host, error.to_string())),
+        };
+        self.sent.note(&host, &active.change, wall_now());
+        match self.dispatch.send_order(&host, offered) {
             Ok(()) => None,
             Err(SendOrderError::NotConnected) => {
                 Some(Event::OrderNotSent { host, why: NotSent::NotConnected })
@@ -349,6 +407,11 @@ impl Driver {
             Err(SendOrderError::NotSendable { detail }) => Some(malformed(host, detail)),
         }
     }
+}
+
+/// Whether the first wave was ever started.
+fn begun(state: &RolloutState) -> bool {
+    state.wave_times().first().is_some_and(|times| times.started_at.is_some())
 }
 
 /// What a step led to.
@@ -374,8 +437,9 @@ async fn save(db: &Db, id: &RolloutId, active: &Active, turn: Turn<'_>) -> Resul
     let Turn { state, effects, actor, now } = turn;
     let stored = serde_json::to_value(state)
         .map_err(|error| StoreError::Unfit { what: "rollout state", detail: error.to_string() })?;
-    let update =
-        RolloutUpdate { phase: state.phase(), state: stored, reason: state.reason().map(str::to_owned), now };
+    let waits_for = active.waits_for.clone().filter(|_| state.phase() == RolloutPhase::Pending);
+    let reason = state.reason().map(str::to_owned).or(waits_for);
+    let update = RolloutUpdate { phase: state.phase(), state: stored, reason, now };
     let mut tx = db.begin().await?;
     let SaveState::Saved { version } = rollouts::save_state(&mut tx, id, active.version, &update).await?
     else {

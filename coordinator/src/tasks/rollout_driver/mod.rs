@@ -4,6 +4,9 @@
 //! when to stop (that is the machine). Called by `fleet_intake` (hosts come, go and end), `repo_sync` (a rollout was made)
 //! and the operators' API (pause, resume, abort).
 //!
+//! A rollout whose hosts' groups have an approver set stays pending until enough of its approvers have signed; it is looked
+//! at again when woken, and every time the driver looks for rollouts that nobody told of.
+//!
 //! The state is stored by compare-and-set *before* an effect is performed. When a save fails or is lost to another
 //! coordinator, the rollout is dropped from memory and taken up again from what is stored: state, outcomes, streams.
 
@@ -12,10 +15,13 @@ mod driver;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_approval;
 
 pub use dispatch::{Dispatch, SentLog};
 
 use crate::store::{Db, StoreError};
+use crate::trust::OrderKey;
 use driver::Driver;
 use model::{ApplyOutcome, HostId, RolloutId, RolloutPhase};
 use std::sync::Arc;
@@ -62,6 +68,14 @@ pub enum RolloutCommandError {
         /// Where it is.
         phase: &'static str,
     },
+    /// It has not begun, and approvals are missing.
+    #[error("cannot resume rollout `{rollout}`: it {waits_for}")]
+    Unapproved {
+        /// The rollout.
+        rollout: RolloutId,
+        /// What is missing.
+        waits_for: String,
+    },
     /// Somebody else moved it at the same moment.
     #[error("rollout `{0}` was moved by somebody else at the same moment; look at it and try again")]
     Lost(RolloutId),
@@ -89,6 +103,20 @@ enum Message {
     },
 }
 
+/// What the driver is given.
+pub struct DriverParts {
+    /// The database.
+    pub db: Db,
+    /// The way orders go out.
+    pub dispatch: Arc<dyn Dispatch>,
+    /// When they went out.
+    pub sent: SentLog,
+    /// Signs them.
+    pub order_key: Arc<OrderKey>,
+    /// Told when the head may be dealt with.
+    pub repo_nudge: Arc<Notify>,
+}
+
 /// The way to the driver; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct RolloutHandle {
@@ -97,15 +125,9 @@ pub struct RolloutHandle {
 
 /// Starts the driver. It ends when `stop` turns true.
 #[must_use]
-pub fn spawn(
-    db: Db,
-    dispatch: Arc<dyn Dispatch>,
-    sent: SentLog,
-    repo_nudge: Arc<Notify>,
-    stop: watch::Receiver<bool>,
-) -> (RolloutHandle, JoinHandle<()>) {
+pub fn spawn(parts: DriverParts, stop: watch::Receiver<bool>) -> (RolloutHandle, JoinHandle<()>) {
     let (inbox, messages) = mpsc::channel(INBOX_MAX);
-    let driver = Driver::new(db, dispatch, sent, repo_nudge);
+    let driver = Driver::new(parts);
     (RolloutHandle { inbox }, tokio::spawn(driver.run(messages, stop)))
 }
 
@@ -155,7 +177,7 @@ impl RolloutHandle {
         answer.await.map_err(|_| RolloutCommandError::Stopped)?
     }
 
-    /// A rollout was made.
+    /// A rollout was made, or an approval came.
     pub async fn wake(&self) {
         self.tell(Message::Wake).await;
     }

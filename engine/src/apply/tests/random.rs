@@ -100,7 +100,7 @@ impl Law {
             }
             Chance::Order { generation, vlan } => {
                 let order = order(&world.host, generation, &[("web", vlan), ("db", vlan + 10)]);
-                world.send(Event::OrderReceived(order));
+                world.send(Event::order(order));
             }
             Chance::Fault { says_failed, works } => {
                 let said = if says_failed {

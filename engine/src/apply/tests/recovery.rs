@@ -5,7 +5,7 @@ use super::*;
 /// Runs a change, kills the process after `effects` effects, restarts, and settles.
 fn crash_after(effects: usize, boot_id: &str) -> Option<World> {
     let mut world = World::new();
-    world.send(Event::OrderReceived(order(&world.host, 1, &[("web", 120), ("db", 130)])));
+    world.send(Event::order(order(&world.host, 1, &[("web", 120), ("db", 130)])));
     for _ in 0..effects {
         if !world.perform() {
             return None;
@@ -43,7 +43,7 @@ fn a_crash_at_any_effect_leads_to_the_old_or_the_new_state() {
 fn a_crash_inside_a_step_is_settled_by_reading() {
     for had_effect in [false, true] {
         let mut world = World::new();
-        world.send(Event::OrderReceived(order(&world.host, 1, &[("web", 120)])));
+        world.send(Event::order(order(&world.host, 1, &[("web", 120)])));
         world.until(ApplyPhase::Applying);
         while !matches!(world.pending.front(), Some(Effect::RunStep { .. })) {
             assert!(world.perform());
@@ -62,7 +62,7 @@ fn a_crash_inside_a_step_is_settled_by_reading() {
 #[test]
 fn a_host_that_is_still_booting_is_waited_for() {
     let mut world = World::new();
-    world.send(Event::OrderReceived(order(&world.host, 1, &[("web", 120)])));
+    world.send(Event::order(order(&world.host, 1, &[("web", 120)])));
     world.until(ApplyPhase::AwaitingConfirm);
     world.crash("b2");
     world.unreadable = 20;
@@ -75,7 +75,7 @@ fn a_host_that_is_still_booting_is_waited_for() {
 #[test]
 fn a_commit_whose_saving_was_lost_is_saved_after_the_restart() {
     let mut world = World::new();
-    world.send(Event::OrderReceived(order(&world.host, 1, &[("web", 120)])));
+    world.send(Event::order(order(&world.host, 1, &[("web", 120)])));
     world.until(ApplyPhase::AwaitingConfirm);
     world.until(ApplyPhase::Idle);
     world.crash("b1");
@@ -91,7 +91,7 @@ fn a_commit_whose_saving_was_lost_is_saved_after_the_restart() {
 fn a_second_crash_inside_the_way_back_still_ends_it() {
     for effects in 0..12 {
         let mut world = World::new();
-        world.send(Event::OrderReceived(order(&world.host, 1, &[("web", 120), ("db", 130)])));
+        world.send(Event::order(order(&world.host, 1, &[("web", 120), ("db", 130)])));
         world.until(ApplyPhase::AwaitingConfirm);
         world.crash("b1");
         for _ in 0..effects {
@@ -109,7 +109,7 @@ fn records_that_make_no_sense_are_refused() {
     let mut replay = Replay::default();
     assert!(replay.take(Record::StepStarted { index: 0 }).is_err());
     let mut world = World::new();
-    world.send(Event::OrderReceived(order(&world.host, 1, &[("web", 120)])));
+    world.send(Event::order(order(&world.host, 1, &[("web", 120)])));
     world.until(ApplyPhase::AwaitingConfirm);
     let opened = world.journal[0].clone();
     replay.take(opened).unwrap();
@@ -120,12 +120,12 @@ fn records_that_make_no_sense_are_refused() {
 fn an_end_that_could_not_be_written_is_known_from_the_next_change() {
     let mut world = World::new();
     world.confirm = None;
-    world.send(Event::OrderReceived(order(&world.host, 1, &[("web", 120)])));
+    world.send(Event::order(order(&world.host, 1, &[("web", 120)])));
     world.until(ApplyPhase::AwaitingConfirm);
     world.journal_fails = true;
     world.settle();
     world.journal_fails = false;
-    world.send(Event::OrderReceived(order(&world.host, 2, &[("web", 120)])));
+    world.send(Event::order(order(&world.host, 2, &[("web", 120)])));
     world.until(ApplyPhase::Applying);
     world.crash("b1");
     assert_eq!(world.machine.held_generation(), Generation(2));

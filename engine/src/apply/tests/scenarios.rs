@@ -48,10 +48,10 @@ fn a_second_order_is_refused_while_one_is_open() {
     let mut world = World::new();
     let first = order(&world.host, 1, &[("web", 120)]);
     let second = order(&world.host, 2, &[("web", 121)]);
-    world.send(Event::OrderReceived(first.clone()));
+    world.send(Event::order(first.clone()));
     world.until(ApplyPhase::AwaitingConfirm);
-    world.send(Event::OrderReceived(second));
-    world.send(Event::OrderReceived(first));
+    world.send(Event::order(second));
+    world.send(Event::order(first));
     world.settle();
     let kinds: Vec<&str> = world.reports.iter().map(|o| o.kind.as_str()).collect();
     assert_eq!(kinds, ["refused", "committed"]);
@@ -125,7 +125,7 @@ fn a_full_disk_stops_the_change_before_anything_is_touched() {
 fn a_disk_that_fills_up_later_leads_back() {
     for journal_from in [ApplyPhase::Applying, ApplyPhase::Verifying, ApplyPhase::AwaitingConfirm] {
         let mut world = World::new();
-        world.send(Event::OrderReceived(order(&world.host, 1, &[("web", 120), ("db", 130)])));
+        world.send(Event::order(order(&world.host, 1, &[("web", 120), ("db", 130)])));
         world.until(journal_from);
         if journal_from == ApplyPhase::Applying {
             assert!(world.perform());
@@ -158,7 +158,7 @@ fn a_confirmation_after_the_deadline_does_not_count() {
     let mut world = World::new();
     let first = order(&world.host, 1, &[("web", 120)]);
     let change = first.change.clone();
-    world.send(Event::OrderReceived(first));
+    world.send(Event::order(first));
     world.until(ApplyPhase::AwaitingConfirm);
     world.pending.clear();
     world.now += 120_000;
@@ -220,7 +220,7 @@ fn a_step_that_lies_is_found_by_verifying() {
 #[test]
 fn verifying_bears_a_host_that_is_unreadable_for_a_moment() {
     let mut world = World::new();
-    world.send(Event::OrderReceived(order(&world.host, 1, &[("web", 120)])));
+    world.send(Event::order(order(&world.host, 1, &[("web", 120)])));
     world.until(ApplyPhase::Verifying);
     world.unreadable = VERIFY_ATTEMPTS_MAX - 1;
     world.settle();
@@ -231,7 +231,7 @@ fn verifying_bears_a_host_that_is_unreadable_for_a_moment() {
 fn inverses_that_fail_are_tried_again_and_the_truth_is_told_in_the_end() {
     let mut world = World::new();
     world.confirm = None;
-    world.send(Event::OrderReceived(order(&world.host, 1, &[("web", 120)])));
+    world.send(Event::order(order(&world.host, 1, &[("web", 120)])));
     world.until(ApplyPhase::AwaitingConfirm);
     world.step_faults = vec![(failed("hostd is down"), false); 3];
     world.settle();
@@ -239,7 +239,7 @@ fn inverses_that_fail_are_tried_again_and_the_truth_is_told_in_the_end() {
 
     let mut world = World::new();
     world.confirm = None;
-    world.send(Event::OrderReceived(order(&world.host, 1, &[("web", 120)])));
+    world.send(Event::order(order(&world.host, 1, &[("web", 120)])));
     world.until(ApplyPhase::AwaitingConfirm);
     world.step_faults = vec![(failed("hostd is down"), false); 1_000];
     world.settle();
@@ -259,7 +259,7 @@ fn a_cancel_ends_the_change_in_every_phase() {
         world.host = host_with_gateway();
         let first = order(&world.host, 1, &[("web", 120)]);
         let change = first.change.clone();
-        world.send(Event::OrderReceived(first));
+        world.send(Event::order(first));
         world.until(phase);
         world.send(Event::CancelRequested { change, reason: "console".to_owned() });
         world.settle();

@@ -18,7 +18,7 @@ fn in_phase(phase: ApplyPhase) -> ApplyMachine {
         world.host = host_with_gateway();
         world.silent = 1;
     }
-    world.send(Event::OrderReceived(order(&world.host, 1, &[("web", 120)])));
+    world.send(Event::order(order(&world.host, 1, &[("web", 120)])));
     if phase == ApplyPhase::Holding {
         world.until(ApplyPhase::Verifying);
         somebody_adds(&mut world, "foreign");
@@ -37,7 +37,7 @@ fn answer(change: ChangeId, verdict: ConfirmVerdict) -> Event {
 fn event(kind: EventKind) -> Event {
     let change = change();
     match kind {
-        K::OrderReceived => Event::OrderReceived(order(&empty_host(), 2, &[("db", 130)])),
+        K::OrderReceived => Event::order(order(&empty_host(), 2, &[("db", 130)])),
         K::Observed => Event::Observed(Seen { token: u32::MAX, result: Err("test".to_owned()), calls: 1 }),
         K::StepDone => Event::StepDone { index: u32::MAX, result: StepResult::Done },
         K::InverseDone => Event::InverseDone { position: u32::MAX, result: StepResult::Done },
@@ -49,7 +49,7 @@ fn event(kind: EventKind) -> Event {
         K::HoldReleased => Event::HoldReleased { change },
         K::UndoRequested => {
             let mut world = World::new();
-            world.send(Event::OrderReceived(order(&world.host, 9, &[("web", 120)])));
+            world.send(Event::order(order(&world.host, 9, &[("web", 120)])));
             world.until(ApplyPhase::AwaitingConfirm);
             let transaction = world.machine.state().open().unwrap().transaction.clone();
             Event::UndoRequested { transaction: Box::new(transaction), reason: "test".to_owned() }

@@ -6,7 +6,7 @@ use model::{LocalVerb, RefusalReason};
 fn opened(world: &mut World, phase: ApplyPhase) -> ChangeId {
     let first = order(&world.host, 1, &[("web", 120)]);
     let change = first.change.clone();
-    world.send(Event::OrderReceived(first));
+    world.send(Event::order(first));
     world.until(phase);
     change
 }

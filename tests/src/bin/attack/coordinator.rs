@@ -1,13 +1,15 @@
 //! The evil coordinator: it holds the stolen authority and genuine orders, and speaks to the real agent of a simulated host.
 
 use crate::line::{Line, SERVER_NAME};
+use crate::proof;
+use crate::release::{self, Person, Release};
 use crate::server::{EvilServer, welcome};
 use crate::stage::{Attack, Ground, LIMIT, Stage, TRACE_LIMIT};
 use crate::verdict::Told;
 use crate::wire::{Authority, Identity, Says};
 use anyhow::{Context, Result, bail, ensure};
 use esxcli::Formatter;
-use model::DesiredNetwork;
+use model::{ApproverRotation, ApproverSet, DesiredNetwork};
 use proto::v1;
 use proto::v1::agent_message::Message as FromAgent;
 use proto::v1::coordinator_message::Message;
@@ -15,6 +17,7 @@ use rcgen::ExtendedKeyUsagePurpose;
 use serde_json::{Value, json};
 use simulator::HostDir;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 use tests::lab::story::Story;
 use tests::lab::wait_for;
@@ -32,6 +35,10 @@ pub struct Inside {
     target: String,
     /// A genuine order for it, as the real coordinator sent it.
     genuine: Value,
+    /// The generation that the host has committed.
+    pub committed: u64,
+    /// The order that the host took, as it was offered.
+    done: Option<v1::OrderOffer>,
     /// The newest generation that was used.
     generation: u64,
     /// Attacks so far: every order gets a change of its own.
@@ -84,7 +91,11 @@ pub const ATTACKS: &[Attack<Inside>] = &[
 
 /// Those that need an order that the host took.
 pub const AFTER_AN_ORDER: &[Attack<Inside>] = &[
-    Attack { name: "coordinator_replay_of_a_done_order", expected: &["answered_as_done"], run: replay },
+    Attack {
+        name: "coordinator_replay_of_a_done_order",
+        expected: &["answered_as_done", "unproven.parent_differs"],
+        run: replay,
+    },
     Attack {
         name: "coordinator_replay_with_other_content",
         expected: &["content_differs"],
@@ -110,11 +121,35 @@ impl Inside {
         let (target, genuine) = intercept(&stage, &authority).context("no genuine order was sent")?;
         stage.lab.kill_coordinator()?;
         let generation = genuine["generation"].as_u64().context("an order without generation")?;
-        let mut this = Self { stage, authority, server: None, target, genuine, generation, count: 0 };
+        let (server, done, count) = (None, None, 0);
+        // The import was the first change of all.
+        let committed = 1;
+        let mut this = Self { stage, authority, server, target, genuine, committed, done, generation, count };
+        this.pin()?;
         this.serve(welcome())?;
         let target = this.target.clone();
         this.stage.lab.agents.start(&target)?;
         Ok(this)
+    }
+
+    /// Gives the host approvers of ours and the thief's order key: the attacks have the keys to both.
+    fn pin(&self) -> Result<()> {
+        std::fs::write(self.state().join("order-key"), release::order_key_text()?)?;
+        self.pin_set(&release::approvers(1, &proof::PEOPLE)?)
+    }
+
+    /// What a person at the console of the host pins.
+    pub fn pin_set(&self, set: &ApproverSet) -> Result<()> {
+        Ok(std::fs::write(self.set_file(), serde_json::to_vec(set)?)?)
+    }
+
+    /// Where the host keeps its approver set.
+    pub fn set_file(&self) -> PathBuf {
+        self.state().join("approvers.json")
+    }
+
+    fn state(&self) -> PathBuf {
+        self.stage.lab.root().join("agents").join(&self.target).join("state")
     }
 
     /// The attacks that come first must not use up the generation of the genuine order.
@@ -163,7 +198,7 @@ impl Inside {
     }
 
     /// A genuine order with another change, and a generation that the host has not seen.
-    fn order(&mut self) -> Value {
+    pub fn order(&mut self) -> Value {
         let mut order = self.genuine.clone();
         order["change"] = self.next_change().into();
         order["generation"] = self.next_generation().into();
@@ -175,8 +210,12 @@ impl Inside {
         format!("attack-{}", self.count)
     }
 
+    /// Offers bytes under the thief's seal, with what else the real coordinator would send.
     fn offer(&mut self, order_json: Vec<u8>) -> Result<()> {
-        let offer = v1::OrderOffer { order_json, ..v1::OrderOffer::default() };
+        let mut release =
+            Release::of(&self.genuine, self.committed, 0)?.signed(&[Person::Ann, Person::Bob])?;
+        release.order_json = order_json;
+        let offer = release.sealed()?;
         self.server()?.say(Some(Message::Order(offer)), ANSWER)
     }
 
@@ -189,25 +228,64 @@ impl Inside {
         Ok(())
     }
 
-    /// Sends an order and waits for what the host says of it.
+    /// Sends an order and waits for what the host says of it. Whatever can be approved is: the approvers were deceived.
     fn give(&mut self, order: &Value) -> Result<Told> {
-        let text = serde_json::to_vec(order)?;
-        let change = order["change"].as_str().unwrap_or_default().to_owned();
-        self.give_bytes(text, &change)
+        match Release::of(order, self.committed, 0) {
+            Ok(release) => {
+                let offer = release.signed(&[Person::Ann, Person::Bob])?.sealed()?;
+                self.give_offer(offer, order)
+            }
+            Err(_) => {
+                self.give_bytes(serde_json::to_vec(order)?, order["change"].as_str().unwrap_or_default())
+            }
+        }
+    }
+
+    /// Sends an offer and waits for what the host says of it.
+    pub fn give_offer(&mut self, offer: v1::OrderOffer, order: &Value) -> Result<Told> {
+        let mark = self.log_mark()?;
+        self.server()?.say(Some(Message::Order(offer)), ANSWER)?;
+        self.refusal(mark, order["change"].as_str().unwrap_or_default())
     }
 
     fn give_bytes(&mut self, order_json: Vec<u8>, change: &str) -> Result<Told> {
         let mark = self.log_mark()?;
         self.offer(order_json)?;
+        self.refusal(mark, change)
+    }
+
+    /// What the host says of a change, and where that can be read.
+    fn refusal(&mut self, mark: usize, change: &str) -> Result<Told> {
         let outcome = self.outcome(change)?;
-        let refused = &outcome["kind"]["refused"];
-        let kind = match refused {
+        let kind = match &outcome["kind"]["refused"] {
             Value::String(kind) => kind.clone(),
-            Value::Object(kinds) => kinds.keys().next().cloned().unwrap_or_default(),
+            Value::Object(kinds) => match kinds.get("unproven") {
+                Some(unproven) => format!("unproven.{}", unproven["kind"].as_str().unwrap_or_default()),
+                None => kinds.keys().next().cloned().unwrap_or_default(),
+            },
             _ => return Ok(Told { refused: None, audited: Some(outcome.to_string()) }),
         };
-        let place = self.logged(mark, &[&[change, "refused"], &["order refused"]])?;
+        let place =
+            self.logged(mark, &[&[change, "refused"], &["order refused"], &[change, "not proven"]])?;
         Ok(Told::refused(kind, format!("{place}, and a receipt of the host")))
+    }
+
+    /// Offers another approver set.
+    pub fn rotate(&mut self, rotation: &ApproverRotation) -> Result<Told> {
+        let mark = self.log_mark()?;
+        let rotation_json = serde_json::to_vec(rotation)?;
+        let server = self.server()?;
+        server.say(Some(Message::ApproverSetOffer(v1::ApproverSetOffer { rotation_json })), ANSWER)?;
+        let answer = server.hear(ANSWER, |message| match message.message? {
+            FromAgent::ApproverSetAck(answer) => Some(answer),
+            _ => None,
+        });
+        let answer = answer.context("the host said nothing of the approver set")?;
+        if answer.refused.is_empty() {
+            return Ok(Told::default());
+        }
+        let place = self.logged(mark, &[&["an approver set was refused"]])?;
+        Ok(Told::refused("rotation_refused", place))
     }
 
     /// Waits for the outcome of a change, with a receipt of the host under attack.
@@ -257,10 +335,12 @@ impl Inside {
         let mut order = self.genuine.clone();
         order["generation"] = self.next_generation().into();
         self.genuine = order.clone();
-        self.offer(serde_json::to_vec(&order)?)?;
+        let offer = Release::of(&order, self.committed, 0)?.signed(&[Person::Ann, Person::Bob])?.sealed()?;
+        self.server()?.say(Some(Message::Order(offer.clone())), ANSWER)?;
         let change = order["change"].as_str().unwrap_or_default().to_owned();
         let outcome = self.outcome(&change)?;
         let confirmed = self.server()?.confirms() > 0;
+        (self.done, self.committed) = (Some(offer), self.generation);
         Ok(outcome["kind"] == "committed" && confirmed && self.stage.writes()? > before)
     }
 }
@@ -420,7 +500,7 @@ fn ping_weapon(at: &mut Inside) -> Result<Told> {
 
 fn oversized(at: &mut Inside) -> Result<Told> {
     let mut order = at.order();
-    order["commit"] = "x".repeat(2 * proto::MESSAGE_BYTES_MAX).into();
+    order["commit"] = "x".repeat(16 * proto::MESSAGE_BYTES_MAX).into();
     let mark = at.log_mark()?;
     at.offer(serde_json::to_vec(&order)?)?;
     let place = at.logged(mark, &[&["no stream to the coordinator"]])?;
@@ -430,7 +510,8 @@ fn oversized(at: &mut Inside) -> Result<Told> {
 }
 
 fn order_first(at: &mut Inside) -> Result<Told> {
-    let offer = v1::OrderOffer { order_json: serde_json::to_vec(&at.order())?, ..v1::OrderOffer::default() };
+    let order = at.order();
+    let offer = Release::of(&order, at.committed, 0)?.signed(&[Person::Ann, Person::Bob])?.sealed()?;
     let mark = at.log_mark()?;
     at.serve(Message::Order(offer))?;
     let place = at.logged(mark, &[&["did not begin with a welcome"]])?;
@@ -460,15 +541,18 @@ fn host_as_server(at: &mut Inside) -> Result<Told> {
     at.impostor(&identity)
 }
 
-/// An order that was done is answered with its end, and nothing is done again.
+/// An order that was done, exactly as it was: nothing is done again.
 fn replay(at: &mut Inside) -> Result<Told> {
+    let offer = at.done.clone().context("no order was taken")?;
     let genuine = at.genuine.clone();
     let mark = at.log_mark()?;
-    at.offer(serde_json::to_vec(&genuine)?)?;
+    let told = at.give_offer(offer, &genuine)?;
+    if told.refused.is_some() {
+        return Ok(told);
+    }
     let change = genuine["change"].as_str().unwrap_or_default().to_owned();
-    let outcome = at.outcome(&change)?;
     let place = at.logged(mark, &[&["order ended", &change]])?;
-    let done = outcome["kind"] == "committed";
+    let done = told.audited.is_some_and(|outcome| outcome.contains("committed"));
     Ok(if done { Told::refused("answered_as_done", place) } else { Told::default() })
 }
 

@@ -9,6 +9,8 @@ mod agent;
 mod coordinator;
 mod forge;
 mod line;
+mod proof;
+mod release;
 mod server;
 mod stage;
 mod verdict;
@@ -73,6 +75,7 @@ fn run(asked: &Asked) -> Result<bool> {
     play(&mut outside, Evil::Agent, agent::ATTACKS, show)?;
     let mut inside = coordinator::Inside::new(outside.stage)?;
     play(&mut inside, Evil::Coordinator, coordinator::ATTACKS, show)?;
+    play(&mut inside, Evil::Coordinator, proof::ATTACKS, show)?;
     let taken = inside.control()?;
     inside.stage.controls.push(("the genuine order is taken", taken));
     play(&mut inside, Evil::Coordinator, coordinator::AFTER_AN_ORDER, show)?;

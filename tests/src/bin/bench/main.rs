@@ -14,13 +14,14 @@ mod labs;
 mod many;
 mod network;
 mod one;
+mod proof;
 mod reads;
 
 use figure::{Figure, Origin};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: bench plan|observe
+const USAGE: &str = "usage: bench plan|observe|proof
        bench apply_calls|demo --programs DIR [--esxcli FILE] [--hosts N]
        bench agent --programs DIR [--esxcli FILE] --agent FILE";
 /// Simulated hosts of `bench demo` when none are named.
@@ -62,6 +63,7 @@ fn measure(request: &Request) -> Option<anyhow::Result<Vec<Figure>>> {
             Ok(figures)
         }),
         "observe" => reads::measure(),
+        "proof" => proof::measure(),
         "apply_calls" | "demo" | "agent" => labs::measure(request)?,
         _ => return None,
     };

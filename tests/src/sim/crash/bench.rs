@@ -194,7 +194,7 @@ impl<'a> Bench<'a> {
         if self.settle(point) {
             return true;
         }
-        self.tell(Event::OrderReceived(Box::new(self.case.order.clone())));
+        self.tell(Event::order(Box::new(self.case.order.clone())));
         self.settle(point)
     }
 
