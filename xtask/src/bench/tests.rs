@@ -21,5 +21,5 @@ fn a_row_tells_whether_the_promise_is_kept() {
 #[test]
 fn scenarios_are_named_as_the_bench_program_names_them() {
     let names: Vec<String> = Bench::value_variants().iter().map(|bench| bench.name()).collect();
-    assert_eq!(names, ["plan", "observe", "apply_calls", "agent", "demo"]);
+    assert_eq!(names, ["plan", "observe", "proof", "apply_calls", "agent", "demo"]);
 }
