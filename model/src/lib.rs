@@ -28,6 +28,7 @@ mod probe;
 mod release;
 mod rfc;
 mod rollout;
+mod secret;
 mod site;
 mod time;
 mod vlan;
@@ -77,6 +78,7 @@ pub use rfc::{
     Approvers, ChangeType, RfcFrontMatter, RfcImpact, RfcLinks, RfcRisk, RfcRollout, RfcStatus, RfcTargets,
 };
 pub use rollout::{HostOutcome, RolloutPhase, RolloutSpec, Wave, WaveSize};
+pub use secret::Secret;
 pub use site::{SiteDocument, SiteRole, VlanFacts};
 pub use time::{Millis, Now, Uptime, Wall};
 pub use vlan::{InvalidVlan, Vlan, VlanId};

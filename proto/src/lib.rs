@@ -16,6 +16,12 @@ pub mod v1 {
     tonic::include_proto!("pointsman.v1");
 }
 
+impl std::fmt::Debug for v1::EnrolRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EnrolRequest").field("host_id", &self.host_id).finish_non_exhaustive()
+    }
+}
+
 /// Oldest protocol version this build speaks.
 pub const PROTOCOL_MIN: u32 = 1;
 /// Newest protocol version this build speaks.
@@ -30,6 +36,17 @@ pub const PROOF_BYTES_MAX: usize = model::MANIFEST_BYTES_MAX
 pub const MESSAGE_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + PROOF_BYTES_MAX + 4 * 1024;
 /// Largest certificate request or certificate text, in bytes.
 pub const PEM_BYTES_MAX: usize = 16 * 1024;
+
+/// What a receipt is signed under, so that no other signature of the same key can be taken for one.
+const RECEIPT_CONTEXT: &[u8] = b"pointsman-receipt-v1\0";
+/// Largest signature of a receipt, in bytes: ECDSA P-384 in DER has at most 104.
+pub const RECEIPT_BYTES_MAX: usize = 128;
+
+/// The bytes a host signs for an outcome: the context, then the outcome exactly as it travels.
+#[must_use]
+pub fn receipt_message(outcome_json: &[u8]) -> Vec<u8> {
+    [RECEIPT_CONTEXT, outcome_json].concat()
+}
 
 /// The newest protocol version both sides speak; `None` when the ranges do not meet.
 #[must_use]

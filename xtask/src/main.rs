@@ -4,6 +4,7 @@
 //! decides nothing about the product; the product's crates do. Called by developers and by `.ci/run`.
 
 mod agent;
+mod attack;
 mod bench;
 mod demo;
 mod describe;
@@ -12,6 +13,7 @@ mod process;
 mod programs;
 mod report;
 mod sim;
+mod supply;
 mod target;
 mod test;
 mod tidy;
@@ -57,6 +59,12 @@ enum Verb {
     Test(TestArgs),
     /// Check the house rules that neither the compiler nor clippy knows.
     Tidy,
+    /// Attack the real programs as an evil forge, agent and coordinator: everything must be refused, told and without effect.
+    Attack(attack::AttackArgs),
+    /// Check licences, bans, duplicates and sources of everything that is built in, by deny.toml.
+    Deny,
+    /// Write what is built into agent and coordinator, as CycloneDX.
+    Sbom(supply::SbomArgs),
     /// Build the static agent as it is shipped, and prove that it is static and small.
     Agent(AgentArgs),
     /// Make a host description file from a folder of recorded esxcli outputs.
@@ -126,6 +134,9 @@ fn run(verb: Verb, report: &Report) -> anyhow::Result<Outcome> {
         Verb::Sim(args) => sim::run(&root, &args, report),
         Verb::Crash(args) => sim::crash(&root, &args, report),
         Verb::Tidy => tidy::run(&root, report),
+        Verb::Attack(args) => attack::run(&root, &args, report),
+        Verb::Deny => supply::deny(&root, report),
+        Verb::Sbom(args) => supply::sbom(&root, &args, report),
         Verb::Agent(args) => agent::run(&root, args.out.as_deref(), report),
         Verb::Describe(args) => describe::run(&args.dir, args.out.as_deref(), report),
         Verb::WithPg(args) => pg::with::run(&root, &args.command, report),

@@ -4,7 +4,7 @@
 //! true. Called by the event loop.
 
 use model::{ApplyOutcome, ApplyPhase, ChangeId, Generation, ObservedNetwork};
-use proto::convert::{FromAgent, HeartbeatReport, ObservationReport};
+use proto::convert::{FromAgent, HeartbeatReport, ObservationReport, OutcomeReport};
 use std::collections::VecDeque;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
 use tokio::sync::mpsc;
@@ -63,10 +63,18 @@ impl Reports {
 
     fn again(&self) {
         for outcome in &self.outcomes {
-            self.send(FromAgent::Outcome(Box::new(outcome.clone())));
+            self.send_outcome(outcome.clone());
         }
         if let Some(report) = self.latest.as_ref().filter(|report| report.hash != self.acknowledged) {
             self.send(FromAgent::Observation(Box::new(report.clone())));
+        }
+    }
+
+    /// The link signs it: the key belongs to the connection.
+    fn send_outcome(&self, outcome: ApplyOutcome) {
+        match OutcomeReport::new(outcome) {
+            Ok(report) => self.send(FromAgent::Outcome(Box::new(report))),
+            Err(error) => tracing::error!(%error, "the end of an order cannot be sent"),
         }
     }
 
@@ -75,7 +83,7 @@ impl Reports {
         if self.outcomes.len() >= OUTCOMES_MAX {
             self.outcomes.pop_front();
         }
-        self.send(FromAgent::Outcome(Box::new(outcome.clone())));
+        self.send_outcome(outcome.clone());
         self.outcomes.push_back(outcome);
     }
 

@@ -7,5 +7,6 @@ pub mod backoff;
 pub mod confirm;
 pub mod connect;
 pub mod enrol;
+mod receipt;
 pub mod stream;
 pub mod tls;

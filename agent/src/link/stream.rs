@@ -5,6 +5,7 @@
 
 use super::backoff::Backoff;
 use super::connect::{LinkError, connect};
+use super::receipt::ReceiptSigner;
 use super::tls::Identity;
 use crate::host::ping::PeerPinger;
 use crate::host::runner::Runner;
@@ -66,6 +67,12 @@ struct Pings<'a> {
     reports: &'a mut mpsc::Receiver<PingReport>,
 }
 
+/// The way out of one stream.
+struct Sender {
+    queue: mpsc::Sender<v1::AgentMessage>,
+    receipts: ReceiptSigner,
+}
+
 /// Why a stream ended.
 enum End {
     /// The coordinator asked to come back within this time.
@@ -118,11 +125,13 @@ impl Link {
             status: Box::new(status),
         };
         let silent = || LinkError::Silent { address: address.to_owned(), after: WELCOME_TIMEOUT };
+        let receipts = ReceiptSigner::load(&self.settings)?;
         let mut client = connect(&self.settings, address, Identity::Host).await?;
         // What was left from a stream before is stale.
         while self.outgoing.try_recv().is_ok() {}
         while ping_reports.try_recv().is_ok() {}
-        let (sender, receiver) = mpsc::channel(OUTGOING_MAX);
+        let (queue, receiver) = mpsc::channel(OUTGOING_MAX);
+        let sender = Sender { queue, receipts };
         let hello = FromAgent::Hello(self.hello.borrow().clone());
         self.pass_on(address, &sender, hello).await?;
         let opened =
@@ -153,7 +162,7 @@ impl Link {
     async fn pump(
         &mut self,
         address: &str,
-        sender: mpsc::Sender<v1::AgentMessage>,
+        sender: Sender,
         mut incoming: Streaming<v1::CoordinatorMessage>,
         pings: Pings<'_>,
     ) -> Result<End, LinkError> {
@@ -199,20 +208,19 @@ impl Link {
     }
 
     /// A message that cannot be put on the wire is told and left out; the stream goes on.
-    async fn pass_on(
-        &self,
-        address: &str,
-        sender: &mpsc::Sender<v1::AgentMessage>,
-        message: FromAgent,
-    ) -> Result<(), LinkError> {
-        let message = match v1::AgentMessage::try_from(message) {
+    async fn pass_on(&self, address: &str, sender: &Sender, message: FromAgent) -> Result<(), LinkError> {
+        let mut message = match v1::AgentMessage::try_from(message) {
             Ok(message) => message,
             Err(error) => {
                 tracing::error!(%error, "message for the coordinator cannot be sent");
                 return Ok(());
             }
         };
-        sender.send(message).await.map_err(|_| LinkError::Ended { address: address.to_owned() })
+        if let Err(error) = sender.receipts.sign(&mut message) {
+            tracing::error!(%error, "the end of an order cannot be signed");
+            return Ok(());
+        }
+        sender.queue.send(message).await.map_err(|_| LinkError::Ended { address: address.to_owned() })
     }
 }
 

@@ -48,22 +48,26 @@ pub fn client_config(settings: &Settings, identity: Identity) -> Result<Arc<Clie
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(TlsError::Unusable)?
         .with_root_certificates(roots);
     let mut config = match identity {
         Identity::None => builder.with_no_client_auth(),
         Identity::Host => {
             let chain = certificates(&settings.certificate_file)?;
-            let key = PrivateKeyDer::from_pem_file(&settings.key_file)
-                .map_err(|source| TlsError::Pem { path: settings.key_file.clone(), source })?;
-            builder.with_client_auth_cert(chain, key).map_err(TlsError::Unusable)?
+            builder.with_client_auth_cert(chain, host_key(settings)?).map_err(TlsError::Unusable)?
         }
     };
     config.alpn_protocols = vec![b"h2".to_vec()];
     // A confirmation must prove a whole new handshake.
     config.resumption = rustls::client::Resumption::disabled();
     Ok(Arc::new(config))
+}
+
+/// The key of this host's certificate.
+pub fn host_key(settings: &Settings) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(&settings.key_file)
+        .map_err(|source| TlsError::Pem { path: settings.key_file.clone(), source })
 }
 
 /// The name the coordinator must prove.

@@ -5,6 +5,7 @@
 use super::failure::CliError;
 use crate::api::views::{PageView, ProblemView};
 use crate::settings::Settings;
+use model::Secret;
 use reqwest::blocking::{Client as HttpClient, RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,7 +54,7 @@ impl Remote {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(CliError::failed)?;
-        Ok(Client { http, base, token })
+        Ok(Client { http, base, token: Secret::new(token) })
     }
 
     /// The file that is named, else the one of the coordinator set up on this machine.
@@ -73,7 +74,7 @@ impl Remote {
 pub struct Client {
     http: HttpClient,
     base: String,
-    token: String,
+    token: Secret,
 }
 
 impl Client {
@@ -113,7 +114,8 @@ impl Client {
     }
 
     fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CliError> {
-        let response = request.bearer_auth(&self.token).send().map_err(|error| self.unreachable(&error))?;
+        let response =
+            request.bearer_auth(self.token.expose()).send().map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         if !status.is_success() {
             return Err(self.refused(response));

@@ -1,6 +1,8 @@
 //! The accept loop: TCP, then TLS in its own task under a limit and a timeout, then the identity.
 
 use super::connection::{ConnectionFacts, ConnectionState, PeerStream};
+use super::event::FleetEvent;
+use super::refusal::{Refusal, RefusalKind};
 use super::settings::FleetSettings;
 use super::wall_now;
 use crate::trust::{PeerError, PeerId, peer_of};
@@ -23,6 +25,7 @@ struct Door {
     settings: FleetSettings,
     next_id: AtomicU64,
     accepted: mpsc::Sender<Result<PeerStream, std::io::Error>>,
+    refusals: mpsc::Sender<FleetEvent>,
 }
 
 /// Why a connection was dropped before its first request.
@@ -36,17 +39,34 @@ enum DoorError {
     Identity(#[from] PeerError),
 }
 
+impl DoorError {
+    fn kind(&self) -> RefusalKind {
+        match self {
+            Self::Slow(_) | Self::Handshake(_) => RefusalKind::Handshake,
+            Self::Identity(_) => RefusalKind::Identity,
+        }
+    }
+}
+
+/// The two ends of the accept loop: connections, and what became of those that were dropped.
+pub(super) struct Doorway {
+    pub(super) accepted: mpsc::Sender<Result<PeerStream, std::io::Error>>,
+    pub(super) refusals: mpsc::Sender<FleetEvent>,
+}
+
 /// Accepts until `shutdown` turns true.
 pub(super) async fn accept_loop(
     listener: TcpListener,
     acceptor: TlsAcceptor,
     trust_domain: String,
     settings: FleetSettings,
-    accepted: mpsc::Sender<Result<PeerStream, std::io::Error>>,
+    doorway: Doorway,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let handshakes = Arc::new(Semaphore::new(settings.handshakes_max.max(1)));
-    let door = Arc::new(Door { acceptor, trust_domain, settings, next_id: AtomicU64::new(1), accepted });
+    let Doorway { accepted, refusals } = doorway;
+    let next_id = AtomicU64::new(1);
+    let door = Arc::new(Door { acceptor, trust_domain, settings, next_id, accepted, refusals });
     let accepting = async {
         // The permit comes first: what cannot be served waits in the kernel's queue.
         while let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await {
@@ -80,7 +100,12 @@ impl Door {
                 // Fails only while the server ends.
                 let _ = self.accepted.send(Ok(stream)).await;
             }
-            Err(error) => tracing::info!(%remote, %error, "dropped a connection to the agents' port"),
+            Err(error) => {
+                tracing::info!(%remote, %error, "dropped a connection to the agents' port");
+                let refusal = Refusal::new(error.kind(), None, remote, &error.to_string());
+                // A stranger must not be able to fill the queue of the hosts' events: when it is full the log has it.
+                let _ = self.refusals.try_send(FleetEvent::Refused(refusal));
+            }
         }
     }
 

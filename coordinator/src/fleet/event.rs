@@ -1,6 +1,8 @@
 //! What the fleet tells the composition root, and the way back for acknowledgements.
 
 use super::outgoing::Outgoing;
+use super::refusal::Refusal;
+use crate::trust::Receipt;
 use model::{ApplyOutcome, DriftReport, HostId, LocalAction, ObservedNetwork};
 use proto::convert::{AgentHello, FromCoordinator, SetAck, StepProgress};
 use std::net::SocketAddr;
@@ -84,6 +86,8 @@ pub enum FleetEvent {
         host: HostId,
         /// How it ended.
         outcome: Box<ApplyOutcome>,
+        /// The host's signature over it, checked.
+        receipt: Box<Receipt>,
         /// Call after the commit.
         ack: Ack,
     },
@@ -117,6 +121,8 @@ pub enum FleetEvent {
         /// How far.
         progress: StepProgress,
     },
+    /// Somebody was refused; nothing was done.
+    Refused(Refusal),
     /// A second agent claimed the identity of a live one and was refused.
     DuplicateIdentity {
         /// The host both claim to be.

@@ -3,6 +3,8 @@
 
 use super::connection::ConnectionState;
 use super::handle::SendOrderError;
+use super::refusal::RefusalKind;
+use crate::trust::ReceiptError;
 use proto::convert::FromCoordinator;
 use proto::v1::CoordinatorMessage;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ pub(super) enum Ending {
     TooLarge(String),
     #[error("the agent sent something wrong: {0}")]
     Invalid(String),
+    #[error("the receipt of an outcome is refused: {0}")]
+    BadReceipt(ReceiptError),
     #[error(
         "this coordinator speaks protocol {ours_min} to {ours_max}, the agent {theirs_min} to {theirs_max}: update the older one"
     )]
@@ -50,11 +54,29 @@ impl Ending {
             Self::Closed | Self::ShuttingDown => None,
             Self::Broken(_) => Some(Status::unavailable(text)),
             Self::TooLarge(_) | Self::SlowReader => Some(Status::resource_exhausted(text)),
-            Self::Invalid(_) => Some(Status::invalid_argument(text)),
+            Self::Invalid(_) | Self::BadReceipt(_) => Some(Status::invalid_argument(text)),
             Self::NoProtocol { .. } => Some(Status::failed_precondition(text)),
             Self::Duplicate => Some(Status::already_exists(text)),
             Self::Silent => Some(Status::deadline_exceeded(text)),
             Self::Replaced => Some(Status::aborted(text)),
+        }
+    }
+
+    /// The kind of refusal, when the agent did something that is refused.
+    pub(super) fn refusal(&self) -> Option<RefusalKind> {
+        match self {
+            Self::TooLarge(_) => Some(RefusalKind::TooLarge),
+            Self::Invalid(_) => Some(RefusalKind::Message),
+            Self::BadReceipt(_) => Some(RefusalKind::Receipt),
+            Self::NoProtocol { .. } => Some(RefusalKind::Protocol),
+            // A duplicate is told by an event of its own.
+            Self::Duplicate
+            | Self::Closed
+            | Self::Broken(_)
+            | Self::Silent
+            | Self::SlowReader
+            | Self::Replaced
+            | Self::ShuttingDown => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Puts the parts of the fleet together, starts them, and ends them.
 
-use super::accept::accept_loop;
+use super::accept::{Doorway, accept_loop};
 use super::connection::PeerStream;
 use super::event::FleetEvent;
 use super::handle::FleetHandle;
@@ -82,6 +82,7 @@ pub fn start(
     let (shutdown, stop) = watch::channel(false);
     let (accepted, connections) = mpsc::channel(ACCEPTED_MAX);
     let grace = settings.shutdown_grace;
+    let doorway = Doorway { accepted, refusals: events.clone() };
     let shared = Arc::new(Shared {
         registry: Arc::clone(&registry),
         settings: settings.clone(),
@@ -95,7 +96,7 @@ pub fn start(
         sessions: AtomicU64::new(1),
     });
     let accepting =
-        tokio::spawn(accept_loop(listener, acceptor, trust_domain, settings, accepted, stop.clone()));
+        tokio::spawn(accept_loop(listener, acceptor, trust_domain, settings, doorway, stop.clone()));
     let serving = tokio::spawn(serve(shared, connections, stop));
     let server = FleetServer { local_address, shutdown, grace, serving, accepting };
     Ok((server, FleetHandle::new(registry), event_receiver))

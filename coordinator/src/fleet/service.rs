@@ -4,6 +4,7 @@
 use super::connection::{ConnectionFacts, ConnectionInfo, ConnectionState};
 use super::event::FleetEvent;
 use super::outgoing::Item;
+use super::refusal::{Refusal, RefusalKind};
 use super::registry::Registry;
 use super::session::Session;
 use super::settings::FleetSettings;
@@ -66,6 +67,22 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Tells of a refusal. Never waits: a stranger must not be able to fill the queue of the hosts' events.
+    pub(super) fn refused(&self, refusal: Refusal) {
+        if self.events.try_send(FleetEvent::Refused(refusal)).is_err() {
+            tracing::warn!("a refusal is not in the audit trail: too many events wait");
+        }
+    }
+
+    /// The host of a connection, or the refusal of a call that needs one.
+    fn host_of<'a>(&self, connection: &'a ConnectionState, call: &str) -> Result<&'a PeerId, Status> {
+        connection.peer.as_ref().ok_or_else(|| {
+            let remote = connection.facts.remote;
+            self.refused(Refusal::new(RefusalKind::NoCertificate, None, remote, call));
+            Status::unauthenticated("this call needs a host certificate: enrol the host first")
+        })
+    }
+
     /// The number of the next stream.
     pub(super) fn next_session(&self) -> u64 {
         self.sessions.fetch_add(1, Ordering::Relaxed)
@@ -81,13 +98,6 @@ fn connection_of<T>(request: &Request<T>) -> Result<Arc<ConnectionState>, Status
         .get::<ConnectionInfo>()
         .map(|ConnectionInfo(state)| Arc::clone(state))
         .ok_or_else(|| Status::internal("the connection is unknown"))
-}
-
-fn peer_of(connection: &ConnectionState) -> Result<&PeerId, Status> {
-    connection
-        .peer
-        .as_ref()
-        .ok_or_else(|| Status::unauthenticated("this call needs a host certificate: enrol the host first"))
 }
 
 /// One answer for every refused token, so that nobody learns which tokens exist.
@@ -112,17 +122,29 @@ impl Agent for AgentService {
             .try_acquire()
             .map_err(|_| Status::resource_exhausted("too many hosts enrol at once: try again"))?;
         let remote = connection_of(&request)?.facts.remote;
-        let EnrolQuestion { token, host, csr_pem } = request
-            .into_inner()
-            .try_into()
-            .map_err(|error: proto::convert::WireError| Status::invalid_argument(error.to_string()))?;
+        let refuse = |kind, host: Option<&HostId>, detail: String| {
+            shared.refused(Refusal::new(kind, host.cloned(), remote, &detail));
+            Status::invalid_argument(detail)
+        };
+        let EnrolQuestion { token, host, csr_pem } =
+            request.into_inner().try_into().map_err(|error: proto::convert::WireError| {
+                refuse(RefusalKind::Enrolment, None, error.to_string())
+            })?;
         // Before the token: a bad request should not cost it.
         Authority::check_host_csr(&csr_pem, &host)
-            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+            .map_err(|error| refuse(RefusalKind::Enrolment, Some(&host), error.to_string()))?;
         let now = wall_now();
-        redeem_token(shared.tokens.as_ref(), &Token::presented(&token), &host, now)
-            .await
-            .map_err(|refusal| refused(&host, &refusal))?;
+        redeem_token(shared.tokens.as_ref(), &Token::presented(&token), &host, now).await.map_err(
+            |refusal| {
+                shared.refused(Refusal::new(
+                    RefusalKind::Token,
+                    Some(host.clone()),
+                    remote,
+                    &refusal.to_string(),
+                ));
+                refused(&host, &refusal)
+            },
+        )?;
         let certificate_pem = shared
             .authority
             .sign_host_csr(&csr_pem, &host, now)
@@ -143,7 +165,7 @@ impl Agent for AgentService {
         request: Request<Streaming<v1::AgentMessage>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
         let connection = connection_of(&request)?;
-        let peer = peer_of(&connection)?.clone();
+        let peer = self.0.host_of(&connection, "session")?.clone();
         connection.mark_session();
         let (queue, items) = mpsc::channel(self.0.settings.outgoing_max.max(1));
         let session = Session::new(Arc::clone(&self.0), peer, connection, request.into_inner(), queue);
@@ -157,16 +179,22 @@ impl Agent for AgentService {
         request: Request<v1::ConfirmRequest>,
     ) -> Result<Response<v1::ConfirmResponse>, Status> {
         let connection = connection_of(&request)?;
-        let host = peer_of(&connection)?.host.clone();
+        let host = self.0.host_of(&connection, "confirm")?.host.clone();
+        let refuse = |detail: &str| {
+            let remote = connection.facts.remote;
+            self.0.refused(Refusal::new(RefusalKind::Confirmation, Some(host.clone()), remote, detail));
+        };
         if connection.carried_session() {
+            refuse("over the connection of the host's stream");
             return Err(Status::failed_precondition(
                 "this connection carries the host's stream and proves nothing: confirm over a new one",
             ));
         }
-        let ConfirmQuestion { change, generation, plan_digest } = request
-            .into_inner()
-            .try_into()
-            .map_err(|error: proto::convert::WireError| Status::invalid_argument(error.to_string()))?;
+        let ConfirmQuestion { change, generation, plan_digest } =
+            request.into_inner().try_into().map_err(|error: proto::convert::WireError| {
+                refuse(&error.to_string());
+                Status::invalid_argument(error.to_string())
+            })?;
         let connection = connection.facts;
         let attempt = ConfirmAttempt { host, change, generation, plan_digest, connection };
         let limit = self.0.settings.confirm_timeout;

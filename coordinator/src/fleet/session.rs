@@ -4,12 +4,14 @@
 use super::connection::ConnectionState;
 use super::event::{Ack, FleetEvent, SessionId};
 use super::outgoing::{Ending, Item, Outgoing};
+use super::refusal::Refusal;
 use super::registry::{Claim, Slot};
 use super::service::Shared;
-use crate::trust::PeerId;
+use crate::trust::{PeerId, Receipt, ReceiptError};
 use model::HostId;
-use proto::convert::{AgentHello, FromAgent, FromCoordinator};
+use proto::convert::{AgentHello, FromAgent, FromCoordinator, OutcomeReport};
 use proto::v1::AgentMessage;
+use proto::v1::agent_message::Message;
 use proto::{PROTOCOL_MAX, PROTOCOL_MIN, agree_protocol};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -25,6 +27,8 @@ pub(super) struct Session {
     host: HostId,
     /// Serial number of the host's certificate.
     serial: String,
+    /// The host's certificate, DER: receipts are checked by its key.
+    certificate: Arc<[u8]>,
     connection: Arc<ConnectionState>,
     inbound: Streaming<AgentMessage>,
     queue: mpsc::Sender<Item>,
@@ -50,14 +54,20 @@ impl Session {
     ) -> Self {
         let outgoing = Outgoing::new(&queue, Arc::clone(&connection));
         let shutdown = shared.shutdown.clone();
-        let PeerId { host, serial } = peer;
-        Self { shared, host, serial, connection, inbound, queue, outgoing, shutdown }
+        let PeerId { host, serial, certificate } = peer;
+        Self { shared, host, serial, certificate, connection, inbound, queue, outgoing, shutdown }
     }
 
     /// Runs the stream to its end.
     pub(super) async fn run(mut self) {
         let ending = self.live().await;
         tracing::info!(host = %self.host, remote = %self.connection.facts.remote, reason = %ending, "stream ended");
+        if let Some(kind) = ending.refusal() {
+            let remote = self.connection.facts.remote;
+            let refusal = Refusal::new(kind, Some(self.host.clone()), remote, &ending.to_string());
+            // Fails only when the consumer is gone too.
+            let _ = self.tell(FleetEvent::Refused(refusal)).await;
+        }
         if let Some(status) = ending.status() {
             // A full queue loses the status: its reader does not read.
             let _ = self.queue.try_send(Err(status));
@@ -192,6 +202,8 @@ impl Session {
 
     async fn take(&self, slot: &Slot, message: AgentMessage) -> Result<(), Ending> {
         let host = self.host.clone();
+        // What is signed is checked before it is decoded.
+        let receipt = self.receipt(&message)?;
         let message = FromAgent::try_from(message).map_err(|error| Ending::Invalid(error.to_string()))?;
         let event = match message {
             FromAgent::Hello(_) => return Err(Ending::Invalid("a second hello on one stream".to_owned())),
@@ -212,11 +224,13 @@ impl Session {
                 slot.progressed(progress.generation, progress.phase);
                 FleetEvent::Progress { host, progress }
             }
-            FromAgent::Outcome(outcome) => {
+            FromAgent::Outcome(report) => {
+                let OutcomeReport { outcome, json: _, receipt: _ } = *report;
+                let receipt = Box::new(receipt.ok_or(Ending::BadReceipt(ReceiptError::Missing))?);
                 slot.progressed(outcome.generation, model::ApplyPhase::Idle);
                 let change = outcome.change.clone();
                 let ack = self.ack(FromCoordinator::OutcomeAck { change, generation: outcome.generation });
-                FleetEvent::Outcome { host, outcome, ack }
+                FleetEvent::Outcome { host, outcome: Box::new(outcome), receipt, ack }
             }
             FromAgent::Local(action) => {
                 let ack = self.ack(FromCoordinator::LocalAck { sequence: action.sequence });
@@ -232,6 +246,18 @@ impl Session {
             }
         };
         self.tell(event).await
+    }
+
+    /// The receipt of an outcome, checked; other messages have none.
+    fn receipt(&self, message: &AgentMessage) -> Result<Option<Receipt>, Ending> {
+        let Some(Message::Outcome(outcome)) = &message.message else { return Ok(None) };
+        let receipt = Receipt {
+            outcome_json: outcome.outcome_json.clone(),
+            signature: outcome.receipt.clone(),
+            certificate: self.certificate.to_vec(),
+        };
+        receipt.check_signature().map_err(Ending::BadReceipt)?;
+        Ok(Some(receipt))
     }
 
     fn ack(&self, message: FromCoordinator) -> Ack {

@@ -6,7 +6,8 @@ use super::*;
 use crate::trust::Authority;
 use model::{ApplyOutcome, ApplyPhase, DriftReport, Generation, OutcomeKind, PlanDigest, ProbeVerdict, Wall};
 use proto::convert::{
-    ConfirmQuestion, EnrolAnswer, EnrolQuestion, FromAgent, FromCoordinator, ObservationReport, PingReport,
+    ConfirmQuestion, EnrolAnswer, EnrolQuestion, FromAgent, FromCoordinator, ObservationReport,
+    OutcomeReport, PingReport,
 };
 use proto::v1;
 use rig::*;
@@ -72,9 +73,11 @@ async fn a_host_enrols_takes_an_order_confirms_and_is_acknowledged() {
         matches!(asked.as_slice(), [one] if one.host == host("esx01") && one.generation == Generation(7))
     );
 
-    agent.say(FromAgent::Outcome(Box::new(outcome()))).await;
-    let FleetEvent::Outcome { host: from, outcome: told, ack } = rig.event().await else { panic!() };
+    agent.say(identity.outcome(outcome())).await;
+    let FleetEvent::Outcome { host: from, outcome: told, receipt, ack } = rig.event().await else { panic!() };
     assert_eq!((from, *told), (host("esx01"), outcome()));
+    assert_eq!(receipt.certificate, identity.chain[0].to_vec());
+    assert_eq!((receipt.check_signature(), receipt.check_host(&host("esx01"))), (Ok(()), Ok(())));
     ack.ack();
     let acknowledged = FromCoordinator::OutcomeAck { change: change(), generation: Generation(7) };
     assert_eq!(agent.next().await, acknowledged);
@@ -134,13 +137,62 @@ async fn verdicts_travel_and_indecision_is_retryable() {
 
 #[tokio::test]
 async fn without_a_certificate_only_enrolment_is_open() {
-    let rig = Rig::start(settings()).await;
+    let mut rig = Rig::start(settings()).await;
     let mut anonymous = client(rig.address, &rig.authority, None).await.unwrap();
     let status = within(anonymous.confirm(confirm_request())).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
     let status = TestAgent::open(anonymous, "i-1").await.err().unwrap();
     assert_eq!(status.code(), Code::Unauthenticated);
     assert!(rig.confirm.asked.lock().unwrap().is_empty());
+    for call in ["confirm", "session"] {
+        let Refusal { kind, host, remote: _, detail } = rig.refusal().await;
+        assert_eq!((kind, host, detail.as_str()), (RefusalKind::NoCertificate, None, call));
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_counts_only_with_the_signature_of_its_host() {
+    let mut rig = Rig::start(settings()).await;
+    let stolen = Identity::signed_by(&rig.authority, "esx02", wall_now());
+    let unsigned = FromAgent::Outcome(Box::new(OutcomeReport::new(outcome()).unwrap()));
+    for bad in [unsigned, stolen.outcome(outcome())] {
+        let mut agent = rig.agent("esx01", "i-1").await;
+        agent.say(bad).await;
+        assert_eq!(agent.end().await.unwrap().code(), Code::InvalidArgument);
+        let refusal = rig.refusal().await;
+        assert_eq!((refusal.kind, refusal.host), (RefusalKind::Receipt, Some(host("esx01"))));
+    }
+    rig.agent("esx01", "i-1").await;
+}
+
+#[tokio::test]
+async fn tls_below_1_3_is_refused() {
+    let mut rig = Rig::start(settings()).await;
+    let stream = TcpStream::connect(rig.address).await.unwrap();
+    // A hello of TLS 1.2, as a client that cannot do better sends it.
+    let mut stream = stream;
+    stream.write_all(&client_hello_1_2()).await.unwrap();
+    let answer = read_to_the_end(stream).await;
+    // Alert, fatal, protocol_version.
+    assert_eq!((answer.first(), answer.get(5..7)), (Some(&21), Some(&[2, 70][..])), "{answer:?}");
+    assert_eq!(rig.refusal().await.kind, RefusalKind::Handshake);
+}
+
+/// The smallest hello of a client that speaks TLS 1.2 only: it offers no other version.
+fn client_hello_1_2() -> Vec<u8> {
+    let extensions: [u8; 22] = [
+        0, 10, 0, 4, 0, 2, 0, 23, // groups: P-256
+        0, 13, 0, 4, 0, 2, 4, 3, // signatures: ECDSA P-256
+        0, 11, 0, 2, 1, 0, // points: uncompressed
+    ];
+    let mut body = vec![3, 3];
+    body.extend([7; 32]);
+    body.extend([0, 0, 2, 0xc0, 0x2b, 1, 0, 0, 22]);
+    body.extend(extensions);
+    let length = u8::try_from(body.len()).unwrap();
+    let mut hello = vec![22, 3, 1, 0, length + 4, 1, 0, 0, length];
+    hello.extend(body);
+    hello
 }
 
 #[tokio::test]
@@ -254,7 +306,7 @@ async fn an_oversized_message_ends_the_stream() {
 #[tokio::test]
 async fn wrong_messages_end_the_stream_with_a_reason() {
     let mut rig = Rig::start(settings()).await;
-    let first = FromAgent::Outcome(Box::new(outcome()));
+    let first = FromAgent::Outcome(Box::new(OutcomeReport::new(outcome()).unwrap()));
     let mut agent = TestAgent::open_with(rig.dial("esx01").await, first).await.unwrap();
     assert_eq!(agent.end().await.unwrap().code(), Code::InvalidArgument);
 
@@ -290,8 +342,8 @@ async fn silence_ends_a_stream() {
 async fn an_agent_that_does_not_read_is_busy_then_cut() {
     let mut rig = Rig::start(settings()).await;
     let agent = rig.agent("esx01", "i-1").await;
-    agent.say(FromAgent::Outcome(Box::new(outcome()))).await;
-    let FleetEvent::Outcome { ack, .. } = rig.event().await else { panic!() };
+    agent.say(FromAgent::Observation(Box::new(ObservationReport::new(observed(), 12).unwrap()))).await;
+    let FleetEvent::Observation { ack, .. } = rig.event().await else { panic!() };
     let mut large = order("esx01", 7);
     large.commit = "x".repeat(50_000);
     let large = offered(large);

@@ -29,7 +29,7 @@ pub use diff::{ChangeKind, ChangedPath, CommitInfo, CommitRange};
 pub use error::{FetchRepoError, OpenMirrorError, ReadCommitError, SnapshotError};
 pub use ident::{CommitId, InvalidId, TreeId};
 pub use mirror::{FetchReport, Mirror, Rewrite};
-pub use settings::{Auth, MirrorSettings, RepoLimits, Secret};
+pub use settings::{Auth, MirrorSettings, RepoLimits};
 pub use snapshot::Snapshot;
 pub use store::MirrorOrigin;
 pub use walk::{Refusal, RefusedEntry};

@@ -2,33 +2,12 @@
 //!
 //! Must not: read files or the environment (the settings module does). Called by: whoever opens a [`super::Mirror`].
 
-use std::fmt;
+use model::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
-
-/// A credential. Its text never appears in `Debug` output, errors or logs.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a credential.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    pub(super) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
 
 /// How the mirror proves itself to the remote.
 #[derive(Debug, Clone, PartialEq, Eq)]

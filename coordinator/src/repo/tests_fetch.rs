@@ -9,9 +9,10 @@ use tempfile::TempDir;
 use super::testkit::{Manner, Node, Server, Source, git_is_here, mirrored, noise, settings, ssh_script};
 use super::transport::Endpoint;
 use super::{
-    Auth, FetchRepoError, Mirror, MirrorOrigin, MirrorSettings, OpenMirrorError, RepoLimits, Rewrite, Secret,
+    Auth, FetchRepoError, Mirror, MirrorOrigin, MirrorSettings, OpenMirrorError, RepoLimits, Rewrite,
     SnapshotError,
 };
+use model::Secret;
 
 /// A limit that a test may wait for.
 const SHORT: Duration = Duration::from_millis(200);

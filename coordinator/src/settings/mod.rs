@@ -12,7 +12,8 @@ mod tests;
 pub use fragment::{Fragment, RepositoryFragment};
 pub use input::{Given, Input};
 
-use crate::repo::{Auth, MirrorSettings, RepoLimits, Secret};
+use crate::repo::{Auth, MirrorSettings, RepoLimits};
+use model::Secret;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -79,24 +80,24 @@ pub enum SettingsError {
 
 /// Where the database is; may hold a password, which `Debug` does not show.
 #[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(String);
+pub struct DatabaseUrl(Secret);
 
 impl DatabaseUrl {
     /// Wraps an address.
     pub fn new(url: impl Into<String>) -> Self {
-        Self(url.into())
+        Self(Secret::new(url))
     }
 
     /// The address, for [`crate::store::Db::open`].
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        self.0.expose()
     }
 }
 
 impl std::fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "DatabaseUrl({}://..)", self.0.split("://").next().unwrap_or_default())
+        write!(f, "DatabaseUrl({}://..)", self.expose().split("://").next().unwrap_or_default())
     }
 }
 
@@ -161,7 +162,7 @@ impl Settings {
             need(input.state_dir, "state_dir", "the folder of everything the coordinator keeps")?.value;
         let database_url = match input.database_url {
             Some(given) => database(given)?,
-            None => DatabaseUrl(format!("sqlite://{}", state_dir.join("pointsman.db").display())),
+            None => DatabaseUrl::new(format!("sqlite://{}", state_dir.join("pointsman.db").display())),
         };
         let names = need(input.server_names, "server_names", "names agents reach this coordinator by")?;
         if names.value.is_empty() {
@@ -286,7 +287,7 @@ fn invalid(file: &Path, key: &'static str, problem: impl Into<String>) -> Settin
 fn database(given: Given<String>) -> Result<DatabaseUrl, SettingsError> {
     let schemes = ["sqlite://", "postgres://", "postgresql://"];
     if schemes.iter().any(|scheme| given.value.starts_with(scheme)) {
-        return Ok(DatabaseUrl(given.value));
+        return Ok(DatabaseUrl::new(given.value));
     }
     let problem = "is no database: write sqlite:///path/to/file.db or postgres://user@host/name";
     Err(invalid(&given.file, "database_url", problem))

@@ -7,7 +7,7 @@ use super::error::of;
 use super::row::{At, json, ms, plain, rows, whole};
 use super::{Db, StoreError, Tx, sql};
 use model::Wall;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
@@ -32,7 +32,8 @@ pub struct AuditEntry {
 }
 
 /// An entry as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[serde(deny_unknown_fields)]
 pub struct AuditRecord {
     /// From 1, without gaps.
     pub sequence: i64,
@@ -161,26 +162,25 @@ pub async fn list(db: &Db, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
 pub async fn verify_chain(db: &Db) -> Result<ChainReport, StoreError> {
     let (last, head): (i64, String) =
         on!(db, c => sqlx::query_as(sql::AUDIT_HEAD).fetch_one(c).await).map_err(of("audit_head"))?;
-    let mut previous = (0_i64, FIRST_PREVIOUS_HASH.to_owned());
-    while previous.0 < last {
-        let done = At { table: "audit", id: "last" }.number("sequence", previous.0)?;
+    let mut walk = ChainWalk::default();
+    while walk.sequence < last {
+        let done = At { table: "audit", id: "last" }.number("sequence", walk.sequence)?;
         let page = after(db, done, VERIFY_ROWS).await?;
-        let next = previous.0 + 1;
+        let next = walk.sequence + 1;
         if page.is_empty() {
             return Ok(broken(next, format!("entries from here to {last} are missing")));
         }
         // Entries appended since the head was read are not part of this walk.
         for record in page.iter().take_while(|record| record.sequence <= last) {
-            if let Some(detail) = misfit(record, &previous) {
-                return Ok(broken(record.sequence.min(previous.0 + 1), detail));
+            if let Err(detail) = walk.step(record) {
+                return Ok(broken(record.sequence.min(walk.sequence + 1), detail));
             }
-            previous = (record.sequence, record.hash.clone());
         }
-        if previous.0 < next {
+        if walk.sequence < next {
             return Ok(broken(next, format!("entries from here to {last} are missing")));
         }
     }
-    if previous.1 != head {
+    if walk.hash != head {
         return Ok(broken(last, "the end of the chain is not this entry".to_owned()));
     }
     let entries = At { table: "audit_head", id: "1" }.number("sequence", last)?;
@@ -191,12 +191,39 @@ fn broken(sequence: i64, detail: String) -> ChainReport {
     ChainReport::Broken { sequence, detail }
 }
 
-fn misfit(record: &AuditRecord, (sequence, hash): &(i64, String)) -> Option<String> {
-    if record.sequence != sequence + 1 {
-        return Some(format!("entry {} follows entry {sequence}", record.sequence));
+/// A walk along the chain, entry by entry from the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainWalk {
+    sequence: i64,
+    hash: String,
+}
+
+impl Default for ChainWalk {
+    fn default() -> Self {
+        Self { sequence: 0, hash: FIRST_PREVIOUS_HASH.to_owned() }
     }
-    if record.previous_hash != *hash {
-        return Some("its link to the entry before does not fit".to_owned());
+}
+
+impl ChainWalk {
+    /// Number and hash of the last entry that fitted.
+    #[must_use]
+    pub fn head(&self) -> (i64, &str) {
+        (self.sequence, &self.hash)
     }
-    (record.expected_hash() != record.hash).then(|| "its content does not fit its hash".to_owned())
+
+    /// Takes the next entry, or says what does not fit.
+    pub fn step(&mut self, record: &AuditRecord) -> Result<(), String> {
+        if record.sequence != self.sequence + 1 {
+            return Err(format!("entry {} follows entry {}", record.sequence, self.sequence));
+        }
+        if record.previous_hash != self.hash {
+            return Err("its link to the entry before does not fit".to_owned());
+        }
+        if record.expected_hash() != record.hash {
+            return Err("its content does not fit its hash".to_owned());
+        }
+        self.sequence = record.sequence;
+        self.hash.clone_from(&record.hash);
+        Ok(())
+    }
 }

@@ -7,6 +7,7 @@ use super::error::of;
 use super::hosts;
 use super::row::{At, json, ms, whole};
 use super::{Db, StoreError, Tx, sql};
+use crate::trust::{Evidence, Receipt};
 use model::{ApplyOutcome, ChangeId, Generation, HostId, OutcomeKind, Wall};
 use serde::Serialize;
 
@@ -109,6 +110,27 @@ pub async fn record(
         hosts::commit_host(tx, host, change, *generation, now).await?;
     }
     Ok(RecordedOutcome::Kept)
+}
+
+/// Keeps the receipt of an outcome that was just recorded.
+pub async fn keep_receipt(
+    tx: &mut Tx,
+    host: &HostId,
+    outcome: &ApplyOutcome,
+    receipt: &Receipt,
+) -> Result<(), StoreError> {
+    let evidence = Evidence::from(receipt);
+    tx!(tx, c => sqlx::query(sql::OUTCOME_KEEP_RECEIPT)
+        .bind(host.as_str())
+        .bind(outcome.change.as_str())
+        .bind(whole(outcome.generation.0))
+        .bind(evidence.signed_outcome.as_str())
+        .bind(evidence.receipt.as_str())
+        .bind(evidence.certificate.as_str())
+        .execute(c)
+        .await
+        .map(|_| ()))
+    .map_err(of("host_outcomes"))
 }
 
 async fn repeat_or_unknown(

@@ -10,6 +10,7 @@ use super::hosts;
 use super::observations::{self, RecordedObservation};
 use super::outcomes::{self, RecordedOutcome};
 use super::{Db, StoreError, Tx};
+use crate::trust::Receipt;
 use model::{ApplyOutcome, DriftReport, HostId, ObservedNetwork, Wall};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,7 +27,7 @@ const QUEUE_REPORTS: usize = 1024;
 
 enum Report {
     Observation { host: HostId, network: Box<ObservedNetwork>, hash: String, now: Wall },
-    Outcome { host: HostId, outcome: Box<ApplyOutcome>, now: Wall },
+    Outcome { host: HostId, outcome: Box<ApplyOutcome>, receipt: Box<Receipt>, now: Wall },
     Drift { report: Box<DriftReport>, now: Wall },
     LastSeen(BTreeMap<HostId, Wall>),
 }
@@ -72,14 +73,16 @@ impl Writer {
         }
     }
 
-    /// Records how a host ended an order; returns after it is on disk.
+    /// Records how a host ended an order, with its receipt; returns after it is on disk.
     pub async fn outcome(
         &self,
         host: HostId,
         outcome: ApplyOutcome,
+        receipt: Receipt,
         now: Wall,
     ) -> Result<RecordedOutcome, StoreError> {
-        match self.send(Report::Outcome { host, outcome: Box::new(outcome), now }).await? {
+        let (outcome, receipt) = (Box::new(outcome), Box::new(receipt));
+        match self.send(Report::Outcome { host, outcome, receipt, now }).await? {
             Answer::Outcome(recorded) => Ok(recorded),
             other => Err(mixed_up(other)),
         }
@@ -182,8 +185,12 @@ async fn write_one(tx: &mut Tx, report: &Report) -> Result<Answer, StoreError> {
         Report::Observation { host, network, hash, now } => {
             observations::record(tx, host, network, hash, *now).await.map(Answer::Observation)
         }
-        Report::Outcome { host, outcome, now } => {
-            outcomes::record(tx, host, outcome, *now).await.map(Answer::Outcome)
+        Report::Outcome { host, outcome, receipt, now } => {
+            let recorded = outcomes::record(tx, host, outcome, *now).await?;
+            if recorded == RecordedOutcome::Kept {
+                outcomes::keep_receipt(tx, host, outcome, receipt).await?;
+            }
+            Ok(Answer::Outcome(recorded))
         }
         Report::Drift { report, now } => drift::replace_report(tx, report, *now).await.map(Answer::Drift),
         Report::LastSeen(seen) => hosts::touch_last_seen_bulk(tx, seen).await.map(|()| Answer::LastSeen),

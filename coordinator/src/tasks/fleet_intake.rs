@@ -7,18 +7,22 @@
 //! Events of one host are dealt with in order, those of different hosts side by side ([`LANES`]), so that the group commit
 //! of `store::writer` has something to group.
 
+mod refusals;
+
 use super::repo_sync::RepoHandle;
 use super::rollout_driver::RolloutHandle;
 use super::wall_now;
-use crate::fleet::{AgentHello, FleetEvent, FleetHandle, SessionId, SetAck};
+use crate::fleet::{AgentHello, FleetEvent, FleetHandle, Refusal, SessionId, SetAck};
 use crate::store::audit::{self, AuditEntry};
 use crate::store::hosts::HostStatus;
 use crate::store::observations::RecordedObservation;
 use crate::store::outcomes::RecordedOutcome;
 use crate::store::writer::Writer;
 use crate::store::{Db, StoreError, approvers, hosts};
+use crate::trust::{Evidence, Receipt};
 use model::{ApplyOutcome, ApproverRotation, DriftReport, HostId, LocalAction, ObservedNetwork, Wall};
 use proto::convert::StepProgress;
+use refusals::RefusalLog;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -93,7 +97,7 @@ pub async fn run(parts: IntakeParts, mut events: mpsc::Receiver<FleetEvent>) {
     for _ in 0..LANES {
         let (lane, queue) = mpsc::channel(LANE_EVENTS);
         lanes.push(lane);
-        workers.spawn(work(Intake { parts: parts.clone(), sessions: BTreeMap::new() }, queue));
+        workers.spawn(work(Intake::new(parts.clone()), queue));
     }
     while let Some(event) = events.recv().await {
         let mut hasher = DefaultHasher::new();
@@ -129,8 +133,10 @@ pub async fn flush_last_seen(fleet: FleetHandle, writer: Writer, mut stop: watch
     }
 }
 
-fn host_of(event: &FleetEvent) -> &HostId {
+/// The host an event is about; a refused stranger is nobody's.
+fn host_of(event: &FleetEvent) -> Option<&HostId> {
     match event {
+        FleetEvent::Refused(refusal) => refusal.host.as_ref(),
         FleetEvent::Enrolled { host, .. }
         | FleetEvent::Connected { host, .. }
         | FleetEvent::Disconnected { host, .. }
@@ -140,16 +146,16 @@ fn host_of(event: &FleetEvent) -> &HostId {
         | FleetEvent::Local { host, .. }
         | FleetEvent::ApproverSet { host, .. }
         | FleetEvent::Progress { host, .. }
-        | FleetEvent::DuplicateIdentity { host, .. } => host,
+        | FleetEvent::DuplicateIdentity { host, .. } => Some(host),
     }
 }
 
 async fn work(mut intake: Intake, mut queue: mpsc::Receiver<FleetEvent>) {
     while let Some(event) = queue.recv().await {
-        let host = host_of(&event).clone();
+        let host = host_of(&event).cloned();
         if let Err(error) = intake.take(event).await {
             // What matters is sent again until it is acknowledged.
-            tracing::warn!(%host, %error, "an event of a host was not stored");
+            tracing::warn!(?host, %error, "an event of a host was not stored");
         }
     }
 }
@@ -159,9 +165,14 @@ pub(super) struct Intake {
     pub(super) parts: IntakeParts,
     /// Newest stream per host, so that the late end of an older one is told.
     pub(super) sessions: BTreeMap<HostId, SessionId>,
+    refusals: RefusalLog,
 }
 
 impl Intake {
+    pub(super) fn new(parts: IntakeParts) -> Self {
+        Self { parts, sessions: BTreeMap::new(), refusals: RefusalLog::default() }
+    }
+
     pub(super) async fn take(&mut self, event: FleetEvent) -> Result<(), StoreError> {
         match event {
             FleetEvent::Enrolled { host, remote } => {
@@ -186,8 +197,8 @@ impl Intake {
                 ack.ack();
                 Ok(())
             }
-            FleetEvent::Outcome { host, outcome, ack } => {
-                self.outcome(&host, *outcome).await?;
+            FleetEvent::Outcome { host, outcome, receipt, ack } => {
+                self.outcome(&host, *outcome, *receipt).await?;
                 ack.ack();
                 Ok(())
             }
@@ -202,6 +213,7 @@ impl Intake {
                 self.parts.progress.set(host, progress);
                 Ok(())
             }
+            FleetEvent::Refused(refusal) => self.refused(&refusal).await,
             FleetEvent::DuplicateIdentity { host, holder, refused } => {
                 tracing::warn!(%host, %holder, %refused, "a second agent claims to be this host; it was refused");
                 let detail = serde_json::json!({ "holder": holder, "refused": refused });
@@ -299,14 +311,20 @@ impl Intake {
         Ok(())
     }
 
-    pub(super) async fn outcome(&self, host: &HostId, outcome: ApplyOutcome) -> Result<(), StoreError> {
+    pub(super) async fn outcome(
+        &self,
+        host: &HostId,
+        outcome: ApplyOutcome,
+        receipt: Receipt,
+    ) -> Result<(), StoreError> {
         self.parts.progress.clear(host);
-        match self.parts.writer.outcome(host.clone(), outcome.clone(), wall_now()).await {
+        let evidence = Evidence::from(&receipt);
+        match self.parts.writer.outcome(host.clone(), outcome.clone(), receipt, wall_now()).await {
             Ok(RecordedOutcome::Kept) => {
                 let ApplyOutcome { change, generation, kind, steps_run, esxcli_calls, approval } = &outcome;
                 let detail = serde_json::json!({
                     "change": change, "generation": generation, "steps_run": steps_run,
-                    "esxcli_calls": esxcli_calls, "outcome": kind, "approval": approval,
+                    "esxcli_calls": esxcli_calls, "outcome": kind, "approval": approval, "evidence": evidence,
                 });
                 // The outcome is stored: a missing audit row must not keep the host from hearing so.
                 if let Err(error) = self.note(host, &format!("host.{}", kind.as_str()), detail).await {
@@ -316,7 +334,11 @@ impl Intake {
             Ok(RecordedOutcome::Repeat) => {}
             Err(error) if is_unknown(&error) => {
                 tracing::warn!(%host, %error, "a host reports the end of an order that was never given; passed over");
-                return Ok(());
+                let ApplyOutcome { change, generation, .. } = &outcome;
+                let detail = serde_json::json!({
+                    "change": change, "generation": generation, "evidence": evidence,
+                });
+                return self.note(host, "refused.unknown_order", detail).await;
             }
             Err(error) => return Err(error),
         }
@@ -346,6 +368,14 @@ impl Intake {
             tracing::warn!(%host, verb = verb.as_str(), reason, "somebody acted at the console of a host");
             audit::append(&mut tx, &entry(host, &name, detail, wall_now())).await?;
         }
+        tx.commit().await
+    }
+
+    /// Somebody was refused; a flood of refusals is told by its number.
+    async fn refused(&mut self, refusal: &Refusal) -> Result<(), StoreError> {
+        let Some(entry) = self.refusals.entry(refusal, wall_now()) else { return Ok(()) };
+        let mut tx = self.parts.db.begin().await?;
+        audit::append(&mut tx, &entry).await?;
         tx.commit().await
     }
 

@@ -10,6 +10,7 @@ mod error;
 mod files;
 mod order_key;
 mod peer;
+mod receipt;
 mod token;
 
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use authority::{Authority, HOST_CERTIFICATE_DAYS_DEFAULT, ServerCertificate}
 pub use error::TrustError;
 pub use order_key::OrderKey;
 pub use peer::{PeerError, PeerId, peer_of};
+pub use receipt::{Evidence, Receipt, ReceiptError, TrustedAuthorities};
 pub use token::{
     TOKEN_TTL_DEFAULT, Token, TokenFuture, TokenGrant, TokenHash, TokenRefusal, TokenStore, TokenStoreError,
     issue_token, redeem_token,

@@ -2,6 +2,7 @@
 //! The chain itself was verified by TLS; this only reads names.
 
 use model::HostId;
+use std::sync::Arc;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// Why a certificate names no host.
@@ -30,6 +31,8 @@ pub struct PeerId {
     pub host: HostId,
     /// Serial number of its certificate, hexadecimal.
     pub serial: String,
+    /// Its certificate, DER: what it signs with the key of this certificate is its own word.
+    pub certificate: Arc<[u8]>,
 }
 
 /// What is read from the authority's own certificate.
@@ -77,6 +80,22 @@ fn one_uri<'a>(certificate: &'a X509Certificate<'_>) -> Result<&'a str, PeerErro
     }
 }
 
+/// The public key of a certificate, as it stands there.
+pub(super) fn public_key(der: &[u8]) -> Result<Vec<u8>, PeerError> {
+    Ok(parse(der)?.tbs_certificate.subject_pki.subject_public_key.data.to_vec())
+}
+
+/// The host a certificate names, of whatever trust domain: for an auditor who names the authority instead.
+pub(super) fn host_in_any_domain(der: &[u8]) -> Result<HostId, PeerError> {
+    let certificate = parse(der)?;
+    let uri = one_uri(&certificate)?;
+    let name = uri.strip_prefix("spiffe://").and_then(|rest| rest.split_once("/host/"));
+    name.and_then(|(_, id)| HostId::new(id).ok()).ok_or_else(|| PeerError::ForeignName {
+        uri: uri.chars().take(ECHO_CHARS_MAX).collect(),
+        trust_domain: "any trust domain".to_owned(),
+    })
+}
+
 /// The host a verified leaf certificate stands for.
 pub fn peer_of(leaf_der: &[u8], trust_domain: &str) -> Result<PeerId, PeerError> {
     let certificate = parse(leaf_der)?;
@@ -89,7 +108,8 @@ pub fn peer_of(leaf_der: &[u8], trust_domain: &str) -> Result<PeerId, PeerError>
             uri: uri.chars().take(ECHO_CHARS_MAX).collect(),
             trust_domain: trust_domain.to_owned(),
         })?;
-    Ok(PeerId { host, serial: certificate.tbs_certificate.serial.to_str_radix(16) })
+    let serial = certificate.tbs_certificate.serial.to_str_radix(16);
+    Ok(PeerId { host, serial, certificate: leaf_der.into() })
 }
 
 /// Trust domain and public key of an authority's certificate.

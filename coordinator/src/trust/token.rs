@@ -2,7 +2,7 @@
 //! dead after their first use whatever comes of it. Must not store anything itself.
 
 use super::{TrustError, random};
-use model::{HostId, Millis, Wall};
+use model::{HostId, Millis, Secret, Wall};
 use sha2::{Digest, Sha256};
 use std::future::Future;
 use std::pin::Pin;
@@ -15,8 +15,8 @@ const TOKEN_PREFIX: &str = "pointsman-enrol-";
 const TOKEN_BYTES: usize = 32;
 
 /// A secret that lets one host enrol once. Shown to a person once, never stored.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token(Secret);
 
 impl Token {
     /// A fresh token.
@@ -24,31 +24,25 @@ impl Token {
         let secret = random::<TOKEN_BYTES>()?;
         let mut text = TOKEN_PREFIX.to_owned();
         text.extend(secret.iter().map(|byte| format!("{byte:02x}")));
-        Ok(Self(text))
+        Ok(Self(Secret::new(text)))
     }
 
     /// A token as somebody presents it.
     #[must_use]
     pub fn presented(text: &str) -> Self {
-        Self(text.trim().to_owned())
+        Self(Secret::new(text.trim()))
     }
 
     /// The text to hand to the person who enrols the host.
     #[must_use]
     pub fn reveal(&self) -> &str {
-        &self.0
+        self.0.expose()
     }
 
     /// What may be stored. The token has 256 random bits, so a plain hash cannot be guessed back.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
-        TokenHash(Sha256::digest(self.0.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(..)")
+        TokenHash(Sha256::digest(self.reveal().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 

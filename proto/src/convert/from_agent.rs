@@ -1,11 +1,11 @@
 //! What an agent says on its stream.
 
 use super::document::{content_hash, from_json, to_json};
-use super::error::{WireError, bounded, short_text};
+use super::error::{WireError, bounded, check_size, short_text};
 use super::ping::PingReport;
 use super::proof::SetAck;
 use super::{phase_from_text, phase_to_text};
-use crate::v1;
+use crate::{RECEIPT_BYTES_MAX, v1};
 use model::{
     ApplyOutcome, ApplyPhase, ApprovalMode, BootId, ChangeId, DriftReport, Generation, LocalAction,
     ObservedNetwork,
@@ -74,6 +74,25 @@ impl ObservationReport {
     }
 }
 
+/// The end of an order, with the bytes it travels in: those are what the host signs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutcomeReport {
+    /// The end.
+    pub outcome: ApplyOutcome,
+    /// The end as JSON.
+    pub json: Vec<u8>,
+    /// Signature over `json`; empty until the link to the coordinator signs it.
+    pub receipt: Vec<u8>,
+}
+
+impl OutcomeReport {
+    /// A report that is not signed yet.
+    pub fn new(outcome: ApplyOutcome) -> Result<Self, WireError> {
+        let json = to_json("outcome_json", &outcome)?;
+        Ok(Self { outcome, json, receipt: Vec::new() })
+    }
+}
+
 /// How far a host is with an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepProgress {
@@ -101,7 +120,7 @@ pub enum FromAgent {
     /// Step done.
     Progress(StepProgress),
     /// End of an order.
-    Outcome(Box<ApplyOutcome>),
+    Outcome(Box<OutcomeReport>),
     /// Differences from the confirmed state.
     Drift(Box<DriftReport>),
     /// What a person did at the console.
@@ -294,20 +313,20 @@ impl From<StepProgress> for v1::Progress {
     }
 }
 
-impl TryFrom<v1::Outcome> for ApplyOutcome {
+impl TryFrom<v1::Outcome> for OutcomeReport {
     type Error = WireError;
 
     fn try_from(wire: v1::Outcome) -> Result<Self, WireError> {
-        let v1::Outcome { outcome_json } = wire;
-        from_json("outcome_json", &outcome_json)
+        let v1::Outcome { outcome_json, receipt } = wire;
+        check_size("receipt", receipt.len(), RECEIPT_BYTES_MAX)?;
+        Ok(Self { outcome: from_json("outcome_json", &outcome_json)?, json: outcome_json, receipt })
     }
 }
 
-impl TryFrom<&ApplyOutcome> for v1::Outcome {
-    type Error = WireError;
-
-    fn try_from(outcome: &ApplyOutcome) -> Result<Self, WireError> {
-        Ok(Self { outcome_json: to_json("outcome_json", outcome)? })
+impl From<&OutcomeReport> for v1::Outcome {
+    fn from(report: &OutcomeReport) -> Self {
+        let OutcomeReport { outcome: _, json, receipt } = report;
+        Self { outcome_json: json.clone(), receipt: receipt.clone() }
     }
 }
 
@@ -360,7 +379,7 @@ impl TryFrom<FromAgent> for v1::AgentMessage {
             FromAgent::Heartbeat(report) => Message::Heartbeat(report.into()),
             FromAgent::Observation(report) => Message::Observation(report.as_ref().try_into()?),
             FromAgent::Progress(progress) => Message::Progress(progress.into()),
-            FromAgent::Outcome(outcome) => Message::Outcome(outcome.as_ref().try_into()?),
+            FromAgent::Outcome(report) => Message::Outcome(report.as_ref().into()),
             FromAgent::Drift(report) => Message::Drift(report.as_ref().try_into()?),
             FromAgent::Local(action) => {
                 Message::LocalAction(v1::LocalAction { action_json: to_json("action_json", &action)? })

@@ -14,7 +14,9 @@ mod tests;
 
 pub use document::{content_hash, order_from_bytes, order_to_bytes};
 pub use error::WireError;
-pub use from_agent::{AgentHello, FromAgent, HeartbeatReport, ObservationReport, StepProgress};
+pub use from_agent::{
+    AgentHello, FromAgent, HeartbeatReport, ObservationReport, OutcomeReport, StepProgress,
+};
 pub use from_coordinator::FromCoordinator;
 pub use ping::{PING_COUNT_MAX, PingQuestion, PingReport};
 pub use proof::{OfferedOrder, SetAck, proof_wire_bytes};

@@ -58,6 +58,18 @@ fn hello() -> AgentHello {
 }
 
 #[track_caller]
+fn outcome() -> OutcomeReport {
+    let outcome = ApplyOutcome {
+        change: change_id(),
+        generation: Generation(9),
+        kind: OutcomeKind::Refused(RefusalReason::OlderGeneration { held: Generation(10) }),
+        steps_run: 0,
+        esxcli_calls: 4,
+        approval: None,
+    };
+    OutcomeReport::new(outcome).unwrap()
+}
+
 fn agent_round_trip(message: FromAgent) {
     let wire = v1::AgentMessage::try_from(message.clone()).unwrap();
     assert_eq!(FromAgent::try_from(wire).unwrap(), message);
@@ -89,14 +101,7 @@ fn every_agent_message_survives_the_wire() {
         step: 2,
         steps_total: 5,
     }));
-    agent_round_trip(FromAgent::Outcome(Box::new(ApplyOutcome {
-        change: change_id(),
-        generation: Generation(9),
-        kind: OutcomeKind::Refused(RefusalReason::OlderGeneration { held: Generation(10) }),
-        steps_run: 0,
-        esxcli_calls: 4,
-        approval: None,
-    })));
+    agent_round_trip(FromAgent::Outcome(Box::new(OutcomeReport { receipt: vec![1, 2, 3], ..outcome() })));
     agent_round_trip(FromAgent::Drift(Box::new(DriftReport {
         host: HostId::new("esx01").unwrap(),
         generation: Generation(8),
@@ -257,6 +262,18 @@ fn the_hash_of_an_observation_ignores_its_time_only() {
     assert_eq!(hash, content_hash(&observed(2)).unwrap());
     let other = ObservedNetwork { vms: Known::unreadable("no answer"), ..observed(1) };
     assert_ne!(hash, content_hash(&other).unwrap());
+}
+
+#[test]
+fn what_is_signed_of_an_outcome_is_what_travels() {
+    let report = outcome();
+    let wire = v1::Outcome::from(&report);
+    assert_eq!(
+        crate::receipt_message(&wire.outcome_json),
+        [&b"pointsman-receipt-v1\0"[..], &report.json].concat()
+    );
+    let long = v1::Outcome { receipt: vec![0; crate::RECEIPT_BYTES_MAX + 1], ..wire };
+    assert!(matches!(OutcomeReport::try_from(long), Err(WireError::TooLarge { field: "receipt", .. })));
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub struct Lab {
     operator_port: u16,
     agent_port: u16,
     coordinator: Option<Child>,
+    /// What the coordinator logs from its next start on.
+    pub coordinator_log: String,
     fabric: Child,
     /// The agents, one process per host.
     pub agents: Agents,
@@ -122,6 +124,7 @@ impl Lab {
             operator_port,
             agent_port,
             coordinator: None,
+            coordinator_log: "info".to_owned(),
             fabric,
             agents,
             config,
@@ -141,6 +144,7 @@ impl Lab {
         ensure!(self.coordinator.is_none(), "the coordinator runs already");
         let child = Command::new(&self.programs.pointsman)
             .args(["serve", "--config", text(&self.root.join("coordinator.toml"))?])
+            .args(["--log", &self.coordinator_log])
             .stdin(Stdio::null())
             .stdout(log_to(&self.root, "coordinator.log")?)
             .stderr(log_to(&self.root, "coordinator.log")?)

@@ -5,6 +5,8 @@ mod approval;
 #[cfg(test)]
 mod approvers;
 #[cfg(test)]
+mod attack;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod console;
@@ -24,6 +26,8 @@ mod main_job;
 mod refusals;
 #[cfg(test)]
 mod second_opinion;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -115,7 +115,9 @@ const NEVER: [(&str, &str, &str); 5] = [
 ];
 
 fn speaks_grpc(file: &SourceFile) -> bool {
-    ["proto/", "agent/src/link", "coordinator/src/fleet"].iter().any(|start| file.path.starts_with(start))
+    ["proto/", "agent/src/link", "coordinator/src/fleet", "tests/src/bin/attack"]
+        .iter()
+        .any(|start| file.path.starts_with(start))
 }
 
 fn is_outer(file: &SourceFile) -> bool {

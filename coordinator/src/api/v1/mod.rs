@@ -50,6 +50,7 @@ pub(super) fn routes() -> Router<ApiParts> {
         .route("/rollouts/{id}/{command}", post(rollouts::steer))
         .route("/drift", get(drift::list))
         .route("/audit", get(audit::list))
+        .route("/audit/entries", get(audit::entries))
         .route("/audit/verify", get(audit::verify))
         .route("/tokens", post(tokens::create))
         .route("/repo/sync", post(status::sync))

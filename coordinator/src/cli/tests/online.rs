@@ -37,6 +37,33 @@ fn lists_and_shows_what_the_coordinator_knows() {
 }
 
 #[test]
+fn an_export_is_checked_without_the_coordinator() {
+    let rig = Rig::serving();
+    for _ in 0..3 {
+        assert_eq!(against(&rig, &["sync"]).code, 0);
+    }
+    let path = rig.dir().join("trail.jsonl");
+    let path = path.to_str().unwrap();
+    let exported = against(&rig, &["audit", "export", "--out", path, "--json"]);
+    assert_eq!(exported.code, 0, "{}", exported.err);
+    let (head, entries) = (exported.json()["head"].clone(), exported.json()["entries"].clone());
+    assert_eq!(entries, 3);
+    assert_eq!(against(&rig, &["audit", "export", "--out", path]).code, 1, "no export is written over");
+    let printed = against(&rig, &["audit", "export"]);
+    assert_eq!(printed.out, fs::read_to_string(path).unwrap());
+    assert!(printed.err.contains(head.as_str().unwrap()), "{}", printed.err);
+
+    let whole = pointsman(&["audit", "verify", path, "--head", head.as_str().unwrap(), "--json"]);
+    assert_eq!((whole.code, &whole.json()["kept"]), (0, &entries), "{}", whole.out);
+    let other = pointsman(&["audit", "verify", path, "--head", "00"]);
+    assert_eq!(other.code, 1);
+    fs::write(path, printed.out.replacen("operator", "somebody", 1)).unwrap();
+    let broken = pointsman(&["audit", "verify", path]);
+    assert_eq!(broken.code, 1);
+    assert!(broken.out.contains("BROKEN at line 1"), "{}", broken.out);
+}
+
+#[test]
 fn acts_and_reports_refusals() {
     let rig = Rig::serving();
     rig.add_change("c1", &["esx01"]);

@@ -4,8 +4,10 @@ use crate::fleet::*;
 use crate::trust::memory::MemoryTokens;
 use crate::trust::{Authority, OrderKey, Token, crypto, issue_token};
 use hyper_util::rt::TokioIo;
-use model::{ApplyPhase, BootId, ChangeId, Generation, HostId, Millis, ObservedNetwork, Order, Wall};
-use proto::convert::{FromAgent, FromCoordinator, HeartbeatReport};
+use model::{
+    ApplyOutcome, ApplyPhase, BootId, ChangeId, Generation, HostId, Millis, ObservedNetwork, Order, Wall,
+};
+use proto::convert::{FromAgent, FromCoordinator, HeartbeatReport, OutcomeReport};
 use proto::v1;
 use proto::v1::agent_client::AgentClient;
 use rcgen::{CertificateParams, KeyPair};
@@ -102,8 +104,23 @@ impl Rig {
         Self { _dir: dir, authority, order_key, tokens, confirm, server, fleet, events, address }
     }
 
+    /// The next event that is no refusal.
     pub async fn event(&mut self) -> FleetEvent {
-        within(self.events.recv()).await.unwrap()
+        loop {
+            match within(self.events.recv()).await.unwrap() {
+                FleetEvent::Refused(_) => {}
+                event => return event,
+            }
+        }
+    }
+
+    /// The next refusal; other events are passed over.
+    pub async fn refusal(&mut self) -> Refusal {
+        loop {
+            if let FleetEvent::Refused(refusal) = within(self.events.recv()).await.unwrap() {
+                return refusal;
+            }
+        }
     }
 
     pub async fn token(&self, name: &str) -> Token {
@@ -148,6 +165,17 @@ impl Identity {
     pub fn signed_by(authority: &Authority, name: &str, at: Wall) -> Self {
         let (key, csr) = request();
         Self::new(&authority.sign_host_csr(&csr, &host(name), at).unwrap(), &key)
+    }
+}
+
+impl Identity {
+    /// The end of an order, signed as this host.
+    pub fn outcome(&self, outcome: ApplyOutcome) -> FromAgent {
+        let mut report = OutcomeReport::new(outcome).unwrap();
+        let key = crypto().key_provider.load_private_key(self.key.clone_key()).unwrap();
+        let signer = key.choose_scheme(&[rustls::SignatureScheme::ECDSA_NISTP256_SHA256]).unwrap();
+        report.receipt = signer.sign(&proto::receipt_message(&report.json)).unwrap();
+        FromAgent::Outcome(Box::new(report))
     }
 }
 

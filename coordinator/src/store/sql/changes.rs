@@ -75,6 +75,8 @@ statements! {
             steps_run = excluded.steps_run, esxcli_calls = excluded.esxcli_calls, received_at = excluded.received_at,
             approval = excluded.approval
         WHERE host_outcomes.kind = 'refused' AND excluded.kind <> 'refused'";
+    OUTCOME_KEEP_RECEIPT = "UPDATE host_outcomes SET signed_outcome = $4, receipt = $5, certificate = $6
+        WHERE host_id = $1 AND change_id = $2 AND generation = $3";
     OUTCOME_KNOWN = "SELECT 1 FROM host_outcomes WHERE host_id = $1 AND change_id = $2 AND generation = $3";
     OUTCOMES_OF = "SELECT host_id, change_id, generation, detail, steps_run, esxcli_calls, received_at, approval
         FROM host_outcomes WHERE change_id = $1 ORDER BY host_id, generation";

@@ -5,8 +5,13 @@ use super::{assert_not_found, count, for_each_db};
 use crate::store::observations::RecordedObservation;
 use crate::store::outcomes::RecordedOutcome;
 use crate::store::{StoreError, hosts, outcomes, writer};
+use crate::trust::Receipt;
 use model::{DriftReport, Generation, OutcomeKind, Wall};
 use std::collections::BTreeMap;
+
+fn receipt() -> Receipt {
+    Receipt { outcome_json: b"{}".to_vec(), signature: vec![1], certificate: vec![2] }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reports_of_many_hosts_are_stored_and_answered() {
@@ -24,10 +29,12 @@ async fn reports_of_many_hosts_are_stored_and_answered() {
                 let seen =
                     writer.observation(name.clone(), network(20, 1), "h".into(), Wall(8)).await.unwrap();
                 assert_eq!(seen, RecordedObservation::Changed);
-                let kept =
-                    writer.outcome(name.clone(), outcome("c1", 1, kind.clone()), Wall(9)).await.unwrap();
+                let kept = writer
+                    .outcome(name.clone(), outcome("c1", 1, kind.clone()), receipt(), Wall(9))
+                    .await
+                    .unwrap();
                 assert_eq!(kept, RecordedOutcome::Kept);
-                writer.outcome(name, outcome("c1", 1, kind), Wall(10)).await.unwrap()
+                writer.outcome(name, outcome("c1", 1, kind), receipt(), Wall(10)).await.unwrap()
             });
         }
         assert!(tasks.join_all().await.iter().all(|r| *r == RecordedOutcome::Repeat));

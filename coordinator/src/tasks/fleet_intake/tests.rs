@@ -36,7 +36,7 @@ fn intake_with(world: &World, fleet: Arc<Offered>) -> Intake {
         repo: world.tasks.repo.clone(),
         progress: ProgressBoard::default(),
     };
-    Intake { parts, sessions: BTreeMap::new() }
+    Intake::new(parts)
 }
 
 fn connected(host: &str, session: u64) -> FleetEvent {
@@ -63,6 +63,12 @@ fn connected_with_set(host: &str, session: u64, approver_set_version: u64) -> Fl
         hello: Box::new(hello),
         remote: "192.0.2.1:9".parse().unwrap(),
     }
+}
+
+/// Signed by nobody: what arrives here was checked before.
+fn receipt(outcome: &ApplyOutcome) -> Receipt {
+    let outcome_json = serde_json::to_vec(outcome).unwrap();
+    Receipt { outcome_json, signature: vec![1], certificate: vec![2] }
 }
 
 async fn actions(world: &World) -> Vec<String> {
@@ -96,15 +102,22 @@ async fn an_outcome_is_stored_audited_and_moves_the_rollout_once() {
         esxcli_calls: 3,
         approval: None,
     };
-    intake.outcome(&order.host, outcome.clone()).await.unwrap();
-    intake.outcome(&order.host, outcome.clone()).await.unwrap();
+    intake.outcome(&order.host, outcome.clone(), receipt(&outcome)).await.unwrap();
+    intake.outcome(&order.host, outcome.clone(), receipt(&outcome)).await.unwrap();
     world.phase(&change, RolloutPhase::Completed).await;
     assert_eq!(outcomes::outcomes_of(&world.db, &change.id).await.unwrap().len(), 1);
     let ends = actions(&world).await.iter().filter(|action| *action == "host.committed").count();
     assert_eq!(ends, 1);
+    let entries = audit::list(&world.db, 50).await.unwrap();
+    let end = entries.iter().find(|entry| entry.action == "host.committed").unwrap();
+    let detail: serde_json::Value = serde_json::from_str(&end.detail).unwrap();
+    let evidence: Evidence = serde_json::from_value(detail["evidence"].clone()).unwrap();
+    assert_eq!(Receipt::try_from(&evidence).unwrap(), receipt(&outcome));
     // An order that was never given is passed over, so that the agent stops sending its end.
     let unknown = ApplyOutcome { generation: Generation(99), ..outcome };
-    intake.outcome(&order.host, unknown).await.unwrap();
+    let unknown_receipt = receipt(&unknown);
+    intake.outcome(&order.host, unknown, unknown_receipt).await.unwrap();
+    assert!(actions(&world).await.contains(&"refused.unknown_order".to_owned()));
     assert!(changes::by_commit(&world.db, &change.commit).await.unwrap().is_some());
 }
 

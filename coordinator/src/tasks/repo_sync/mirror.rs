@@ -3,7 +3,8 @@
 //! Must not: interpret a document. Called by `sync` and, to open it, by the composition root.
 
 use crate::repo::{
-    CommitId, FetchRepoError, Mirror, MirrorSettings, OpenMirrorError, ReadCommitError, SnapshotError,
+    CommitId, FetchRepoError, FetchReport, Mirror, MirrorSettings, OpenMirrorError, ReadCommitError,
+    SnapshotError,
 };
 use crate::tasks::review::Material;
 use tokio::sync::{mpsc, oneshot};
@@ -38,7 +39,7 @@ pub(super) enum ReadError {
 
 enum Request {
     Fetch {
-        reply: oneshot::Sender<Result<Option<CommitId>, FetchRepoError>>,
+        reply: oneshot::Sender<Result<FetchReport, FetchRepoError>>,
     },
     Read {
         commit: CommitId,
@@ -79,8 +80,8 @@ impl MirrorThread {
         &self.name
     }
 
-    /// Fetches the branch; gives its head. `None`: the thread is gone.
-    pub(super) async fn fetch(&self) -> Option<Result<Option<CommitId>, FetchRepoError>> {
+    /// Fetches the branch. `None`: the thread is gone.
+    pub(super) async fn fetch(&self) -> Option<Result<FetchReport, FetchRepoError>> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(Request::Fetch { reply }).await.ok()?;
         answer.await.ok()
@@ -111,12 +112,7 @@ fn serve(mut mirror: Mirror, mut queue: mpsc::Receiver<Request>) {
         // An asker that left in between asks again.
         match request {
             Request::Fetch { reply } => {
-                let _ = reply.send(mirror.fetch().map(|report| {
-                    if let Some(rewrite) = report.rewritten {
-                        tracing::warn!(old = %rewrite.old, new = %rewrite.new, "the branch was rewritten");
-                    }
-                    report.head
-                }));
+                let _ = reply.send(mirror.fetch());
             }
             Request::Read { commit, base, reply } => {
                 let _ = reply.send(read(&mirror, commit, base));

@@ -2,7 +2,8 @@
 
 use super::RepoStatus;
 use super::mirror::{MirrorThread, ReadError};
-use crate::repo::CommitId;
+use crate::repo::{CommitId, FetchReport, Rewrite};
+use crate::store::audit::{self, AuditEntry};
 use crate::store::changes::{self, Acceptance, ChangeRecord, ChangeStatus, NewChange};
 use crate::store::hosts::{self, HostFilter, HostStatus};
 use crate::store::rfcs::{NewRfc, RfcState};
@@ -74,7 +75,12 @@ impl Sync {
     /// One look.
     pub(super) async fn round(&mut self) {
         let head = match self.mirror.fetch().await {
-            Some(Ok(head)) => {
+            Some(Ok(FetchReport { head, rewritten, .. })) => {
+                if let Some(rewrite) = rewritten
+                    && let Err(error) = self.note_rewrite(rewrite).await
+                {
+                    tracing::error!(%error, "the audit entry of a rewritten branch was not stored");
+                }
                 self.status.send_modify(|status| {
                     status.head = head.map(|head| head.to_string());
                     status.fetched = Some(wall_now());
@@ -101,6 +107,22 @@ impl Sync {
                 self.failed(error.to_string());
             }
         }
+    }
+
+    /// Somebody forced the branch to another history: whatever comes of it, that it happened is on record.
+    async fn note_rewrite(&self, rewrite: Rewrite) -> Result<(), StoreError> {
+        let Rewrite { old, new } = rewrite;
+        tracing::warn!(%old, %new, "the branch was rewritten");
+        let entry = AuditEntry {
+            at: wall_now(),
+            actor: ACTOR.to_owned(),
+            action: "repository.rewritten".to_owned(),
+            subject: "repository".to_owned(),
+            detail: serde_json::json!({ "old": old.to_string(), "new": new.to_string() }),
+        };
+        let mut tx = self.db.begin().await?;
+        audit::append(&mut tx, &entry).await?;
+        tx.commit().await
     }
 
     fn failed(&self, error: String) {
