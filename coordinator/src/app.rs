@@ -21,8 +21,9 @@ pub use error::ServeError;
 pub use operations::OperatorActions;
 pub use token_store::StoredTokens;
 
-use crate::api::{self, ApiParts};
+use crate::api::{self, ApiParts, Tally, Transport};
 use crate::fleet::{self, FleetHandle, FleetParts, FleetServer, FleetSettings};
+use crate::people::People;
 use crate::settings::Settings;
 use crate::store::Db;
 use crate::store::writer::{self, Writer};
@@ -237,7 +238,9 @@ fn serve_operators(
         db: parts.db.clone(),
         live: Arc::new(parts.fleet.clone()),
         operations: Arc::new(OperatorActions::new(parts.nudge_repo.clone(), parts.driver.clone())),
-        operator_token: Arc::clone(&parts.operator_token),
+        people: People::new(parts.db.clone(), &parts.operator_token),
+        transport: Transport::Plain,
+        tally: Arc::new(Tally::default()),
     });
     async move {
         let serving = axum::serve(listener, router).with_graceful_shutdown(async move {

@@ -10,6 +10,7 @@
 //! | What becomes of a commit? How does a rollout move? | [`tasks`] |
 //! | Where are commits read from? | [`repo`] |
 //! | Who are the agents, how are they reached? | [`fleet`], [`trust`] |
+//! | Who are the people, what may they? | [`people`] |
 //! | What is remembered? | [`store`] |
 //! | What can an operator ask? | [`api`], [`cli`] |
 
@@ -17,6 +18,7 @@ pub mod api;
 pub mod app;
 pub mod cli;
 pub mod fleet;
+pub mod people;
 pub mod repo;
 pub mod settings;
 pub mod store;
