@@ -1,7 +1,7 @@
-//! Cookies of browsers: the session. Must not: recognise a person.
+//! Cookies of browsers: the session, and the browser that began an OIDC sign-in. Must not: recognise a person.
 
 use super::Transport;
-use super::guard::CSRF_HEADER;
+use super::admission::CSRF_HEADER;
 use crate::people::{SESSION_LIFE, csrf_of, same_secret};
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
@@ -10,6 +10,13 @@ use axum::http::{HeaderMap, HeaderValue};
 const SESSION_TLS: &str = "__Host-pointsman-session";
 /// Cookie of a session on this machine, where there is no TLS.
 const SESSION_PLAIN: &str = "pointsman-session";
+/// Cookie of the browser that began an OIDC sign-in.
+const LOGIN: &str = "pointsman-login";
+/// Path the sign-in cookie is for.
+const LOGIN_PATH: &str = "/api/v1/oidc";
+/// Life of the sign-in cookie, in seconds.
+const LOGIN_SECS: u64 = 600;
+
 fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut found = headers
         .get_all(COOKIE)
@@ -27,6 +34,11 @@ fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// The session's secret.
 pub fn session(headers: &HeaderMap) -> Option<&str> {
     value(headers, SESSION_TLS).or_else(|| value(headers, SESSION_PLAIN))
+}
+
+/// The secret of the browser that began a sign-in.
+pub fn login(headers: &HeaderMap) -> Option<&str> {
+    value(headers, LOGIN)
 }
 
 /// Whether the second secret of the session is in its header.
@@ -58,4 +70,12 @@ pub fn clear_session(transport: Transport) -> Option<HeaderValue> {
         Transport::Plain => (SESSION_PLAIN, ""),
     };
     header(format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}"))
+}
+
+/// Sets the cookie of the browser that begins a sign-in.
+pub fn set_login(transport: Transport, secret: &str) -> Option<HeaderValue> {
+    let secure = if transport == Transport::Tls { "; Secure" } else { "" };
+    header(format!(
+        "{LOGIN}={secret}; Path={LOGIN_PATH}; Max-Age={LOGIN_SECS}; HttpOnly; SameSite=Lax{secure}"
+    ))
 }

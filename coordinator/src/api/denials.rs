@@ -1,6 +1,6 @@
 //! Which denials are written to the audit trail: all, until somebody makes so many that they would bury the rest.
 //!
-//! What is left out is counted, and the next entry says how many. Must not: read a clock. Called by the guard.
+//! What is left out is counted, and the next entry says how many. Must not: read a clock. Called by admission.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -3,7 +3,7 @@
 //! Must not: show what a driver said to anybody but the log. Called by every handler.
 
 use super::SteerError;
-use super::guard::IN_FLIGHT_MAX;
+use super::admission::IN_FLIGHT_MAX;
 use super::views::ProblemView;
 use crate::people::{Identity, PeopleError, Permission};
 use crate::store::StoreError;

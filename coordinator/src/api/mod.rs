@@ -1,13 +1,13 @@
 //! The operators' interface: HTTP and JSON below `/api/v1`, for people and programs with a permission.
 //!
-//! Owns: routes, the door before them (`guard`), limits, errors as `application/problem+json`, views. Must not: decide
+//! Owns: routes, the door before them (`admission`), limits, errors as `application/problem+json`, views. Must not: decide
 //! about hosts or write to a host; actions go through [`Operations`]. Called by the composition root, which serves
 //! [`router`] on the operators' address.
 
+mod admission;
 mod cookie;
 mod denials;
 mod error;
-mod guard;
 mod page;
 mod rate;
 mod routes;
@@ -27,12 +27,12 @@ pub use who::Source;
 use crate::fleet::{FleetHandle, LiveHost};
 use crate::people::People;
 use crate::store::Db;
+use admission::Admission;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::any;
 use error::ApiError;
-use guard::Gate;
 use model::RolloutId;
 use std::future::Future;
 use std::pin::Pin;
@@ -139,14 +139,15 @@ pub struct ApiParts {
 /// The whole interface.
 pub fn router(parts: ApiParts) -> Router {
     let (routes, declared) = v1::routes().split();
-    let gate = Gate::new(declared, parts.people.clone(), parts.db.clone(), Arc::clone(&parts.tally));
+    let admission =
+        Admission::new(declared, parts.people.clone(), parts.db.clone(), Arc::clone(&parts.tally));
     // Methods that a path does not have end here too, so that the door sees them.
-    let guarded = routes
+    let admitted = routes
         .method_not_allowed_fallback(async || ApiError::no_method())
         .with_state(parts)
-        .layer(from_fn_with_state(Arc::new(gate), guard::pass));
+        .layer(from_fn_with_state(Arc::new(admission), admission::admit));
     Router::new()
-        .nest(PREFIX, guarded)
+        .nest(PREFIX, admitted)
         .fallback(any(async || ApiError::no_route()))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }

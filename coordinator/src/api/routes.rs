@@ -1,6 +1,6 @@
-//! Routes that say who may use them. There is no other way to add one, and the guard refuses what is not declared.
+//! Routes that say who may use them. There is no other way to add one, and admission refuses what is not declared.
 //!
-//! Owns: the list of declared routes. Must not: decide about a request (`guard` does). Called by `v1`.
+//! Owns: the list of declared routes. Must not: decide about a request (`admission` does). Called by `v1`.
 
 use super::ApiParts;
 use crate::people::Permission;

@@ -1,4 +1,4 @@
-//! What the guard decided, counted since the start; for the metrics.
+//! What admission decided, counted since the start; for the metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

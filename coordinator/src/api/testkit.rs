@@ -2,6 +2,7 @@
 
 use super::{ApiParts, Live, Operations, RolloutCommand, SteerError, SteerFuture, Tally, Transport, router};
 use crate::fleet::LiveHost;
+use crate::people::oidc::OidcProvider;
 use crate::people::{People, Role, Secret, UserName};
 use crate::store::changes::{self, Acceptance, NewChange};
 use crate::store::hosts::{self, KnownHost};
@@ -72,6 +73,11 @@ pub struct Rig {
 
 impl Rig {
     pub fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// A rig with an OIDC provider.
+    pub fn with(oidc: Option<OidcProvider>) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let dir = tempfile::tempdir().unwrap();
@@ -82,7 +88,7 @@ impl Rig {
             db: db.clone(),
             live: Arc::new(Nobody),
             operations,
-            people: People::new(db.clone(), TOKEN),
+            people: People::new(db.clone(), TOKEN, oidc),
             transport: Transport::Plain,
             tally: Arc::new(Tally::default()),
         };
@@ -91,7 +97,12 @@ impl Rig {
 
     /// A rig that also listens.
     pub fn serving() -> Self {
-        let mut rig = Self::new();
+        Self::serving_with(None)
+    }
+
+    /// A rig with an OIDC provider that also listens.
+    pub fn serving_with(oidc: Option<OidcProvider>) -> Self {
+        let mut rig = Self::with(oidc);
         let listener = rig.runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         rig.url = Some(format!("http://{}", listener.local_addr().unwrap()));
         let router = rig.router.clone();

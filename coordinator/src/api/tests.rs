@@ -2,13 +2,14 @@
 
 mod access;
 mod limits;
+mod oidc;
 mod people;
 
 use super::testkit::{Rig, TOKEN};
 use crate::cli::import::testkit::host;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, SET_COOKIE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, SET_COOKIE};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -20,6 +21,7 @@ struct Answer {
     media: String,
     body: Value,
     cookie: Option<String>,
+    location: Option<String>,
 }
 
 fn send(rig: &Rig, request: Request<Body>) -> Answer {
@@ -28,9 +30,10 @@ fn send(rig: &Rig, request: Request<Body>) -> Answer {
         let status = response.status();
         let media = response.headers().get(CONTENT_TYPE).map(|v| v.to_str().unwrap().to_owned());
         let cookie = response.headers().get(SET_COOKIE).map(|v| v.to_str().unwrap().to_owned());
+        let location = response.headers().get(LOCATION).map(|v| v.to_str().unwrap().to_owned());
         let bytes = axum::body::to_bytes(response.into_body(), ANSWER_BYTES_MAX).await.unwrap();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status, media: media.unwrap_or_default(), body, cookie }
+        Answer { status, media: media.unwrap_or_default(), body, cookie, location }
     })
 }
 

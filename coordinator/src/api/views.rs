@@ -6,8 +6,8 @@
 mod people;
 
 pub use people::{
-    ApiTokenRequest, ApiTokenView, PasswordRequest, SessionView, SignInRequest, UserChangeRequest,
-    UserRequest, UserView, WhoamiView,
+    ApiTokenRequest, ApiTokenView, PasswordRequest, RedeemRequest, SessionView, SignInMethodsView,
+    SignInRequest, UserChangeRequest, UserRequest, UserView, WhoamiView,
 };
 
 use model::{

@@ -1,4 +1,4 @@
-//! Who asks, as handlers see it. Must not: be made by anything but the guard. Called by handlers, as an extractor.
+//! Who asks, as handlers see it. Must not: be made by anything but admission. Called by handlers, as an extractor.
 
 use super::error::ApiError;
 use crate::people::Identity;
@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// The person behind a request that the guard let through.
+/// The person behind a request that admission let through.
 #[derive(Debug, Clone)]
 pub struct Who(pub Arc<Identity>);
 

@@ -1,6 +1,6 @@
 //! Users and API tokens made, changed, ended; each with its line in the audit trail, in the same unit of work.
 //!
-//! Must not: check that the caller may administer (the guard of `api` did), except what depends on the object: nobody
+//! Must not: check that the caller may administer (admission of `api` did), except what depends on the object: nobody
 //! gives away more than they have, and tokens do not make tokens. Called by the routes of `api`.
 
 use super::identity::{Identity, Means};

@@ -1,6 +1,6 @@
 //! Who asks, as far as one request goes: a name for the audit trail, what they may, and how they proved it.
 //!
-//! Must not: be built from anything but a proof (`service` makes it). Read by the guard of `api` and by handlers.
+//! Must not: be built from anything but a proof (`service` makes it). Read by admission of `api` and by handlers.
 
 use super::authorship::Authorship;
 use super::role::{Permission, Roles};

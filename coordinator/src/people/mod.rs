@@ -9,6 +9,7 @@
 mod administration;
 mod authorship;
 mod identity;
+pub mod oidc;
 mod password;
 mod role;
 mod secret;

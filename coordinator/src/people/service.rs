@@ -1,9 +1,10 @@
 //! Recognises people: the operator's token, sessions, API tokens.
 //!
-//! Owns: how long a session lives, and the bounded use of the password hash. Must not: know routes. Called by the guard
+//! Owns: how long a session lives, and the bounded use of the password hash. Must not: know routes. Called by admission
 //! of `api` for every request, and by the other files of `people`, which add signing in and administration to [`People`].
 
 use super::identity::{Identity, Means, TokenLimit};
+use super::oidc::OidcProvider;
 use super::password::{self, HashError};
 use super::role::Roles;
 use super::secret::{self, NoRandomness, Secret};
@@ -70,6 +71,7 @@ pub struct People {
 
 pub(super) struct Inner {
     pub(super) db: Db,
+    pub(super) oidc: Option<Box<OidcProvider>>,
     operator: Secret,
     decoy: String,
     hashing: Semaphore,
@@ -77,12 +79,13 @@ pub(super) struct Inner {
 }
 
 impl People {
-    /// The people of this database, and whoever holds the operator's token.
+    /// The people of this database, whoever holds the operator's token, and those the provider vouches for.
     #[must_use]
-    pub fn new(db: Db, operator_token: &str) -> Self {
+    pub fn new(db: Db, operator_token: &str, oidc: Option<OidcProvider>) -> Self {
         let operator = Secret::known(operator_token);
         let inner = Inner {
             db,
+            oidc: oidc.map(Box::new),
             operator,
             decoy: password::decoy(),
             hashing: Semaphore::new(HASHES_MAX),

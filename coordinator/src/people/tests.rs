@@ -24,7 +24,7 @@ struct Rig {
 async fn rig() -> Rig {
     let dir = tempfile::tempdir().unwrap();
     let db = Db::open(&format!("sqlite://{}/p.db", dir.path().display())).await.unwrap();
-    let people = People::new(db.clone(), TOKEN);
+    let people = People::new(db.clone(), TOKEN, None);
     let ann = UserToAdd {
         name: "ann".parse().unwrap(),
         email: Some("Ann@Example.net".to_owned()),

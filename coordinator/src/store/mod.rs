@@ -21,6 +21,7 @@ mod sql;
 
 pub mod api_tokens;
 pub mod audit;
+pub mod census;
 pub mod changes;
 pub mod drift;
 pub mod hosts;

@@ -5,6 +5,7 @@ mod audit;
 mod changes;
 mod drift;
 mod hosts;
+mod oidc;
 mod rfcs;
 mod rollouts;
 mod session;
@@ -55,6 +56,10 @@ pub(super) fn routes() -> Routes {
         .get("/whoami", Access::InGroup(OwnAccess), session::whoami)
         .post("/session", Access::Open, session::sign_in)
         .delete("/session", OwnAccess, session::sign_out)
+        .get("/sign-in-methods", Access::Open, oidc::methods)
+        .get("/oidc/login", Access::Open, oidc::login)
+        .get("/oidc/callback", Access::Open, oidc::callback)
+        .post("/oidc/redeem", Access::Open, oidc::redeem)
         .get("/users", PeopleManage, users::list)
         .post("/users", PeopleManage, users::add)
         .patch("/users/{name}", PeopleManage, users::change)

@@ -23,6 +23,31 @@ impl std::fmt::Debug for SignInRequest {
     }
 }
 
+/// How people can sign in here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInMethodsView {
+    /// With a password.
+    pub password: bool,
+    /// At this OIDC provider.
+    pub oidc: Option<String>,
+}
+
+/// A command line asks for the session of a sign-in that it began.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedeemRequest {
+    /// What the browser brought.
+    pub code: String,
+    /// The secret behind the challenge it began with.
+    pub verifier: String,
+}
+
+impl std::fmt::Debug for RedeemRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RedeemRequest(..)")
+    }
+}
+
 /// A session that just began.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionView {

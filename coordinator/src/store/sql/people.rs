@@ -1,4 +1,4 @@
-//! Statements on users, sessions, API tokens and sign-ins under way. See the rules in `sql`.
+//! Statements on users, sessions, API tokens and sign-ins under way, and the counts for the metrics. See the rules in `sql`.
 
 statements! {
     USER_CREATE = "INSERT INTO users (name, kind, status, email, password, issuer, subject, created_by, created_at)
@@ -65,4 +65,9 @@ statements! {
     /// One statement, so that a code is good once.
     LOGIN_CODE_TAKE = "DELETE FROM login_codes WHERE hash = $1 RETURNING user_name, challenge, expires_at";
     LOGIN_CODES_PRUNE = "DELETE FROM login_codes WHERE expires_at <= $1";
+
+    HOSTS_BY_STATUS = "SELECT status, COUNT(*) FROM hosts GROUP BY status ORDER BY status";
+    HOSTS_BY_AGENT = "SELECT agent_version, COUNT(*) FROM hosts WHERE agent_version IS NOT NULL
+        GROUP BY agent_version ORDER BY COUNT(*) DESC, agent_version LIMIT 50";
+    ROLLOUTS_BY_PHASE = "SELECT phase, COUNT(*) FROM rollouts GROUP BY phase ORDER BY phase";
 }

@@ -43,7 +43,7 @@ const KEYS_MAX: usize = 10_000;
 pub const CSRF_HEADER: &str = "x-pointsman-csrf";
 
 /// What the door needs.
-pub struct Gate {
+pub struct Admission {
     declared: Declared,
     people: People,
     db: Db,
@@ -63,7 +63,7 @@ struct Refused {
     permission: Option<Permission>,
 }
 
-impl Gate {
+impl Admission {
     pub fn new(declared: Declared, people: People, db: Db, tally: Arc<Tally>) -> Self {
         Self {
             declared,
@@ -80,25 +80,25 @@ impl Gate {
 }
 
 /// Lets a request through, or says why not.
-pub async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+pub async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: Next) -> Response {
     let (mut asked, body) = request.into_parts();
     let source = asked.extensions.get::<Source>().copied().unwrap_or(Source::NOWHERE);
-    let Ok(_place) = gate.room.try_acquire() else {
-        gate.tally.count(Decision::Busy);
+    let Ok(_place) = admission.room.try_acquire() else {
+        admission.tally.count(Decision::Busy);
         return ApiError::busy().into_response();
     };
     let route = route_of(&asked);
-    if !gate.sources.take(source.budget(), Instant::now()) {
-        gate.tally.count(Decision::TooMany);
+    if !admission.sources.take(source.budget(), Instant::now()) {
+        admission.tally.count(Decision::TooMany);
         return ApiError::too_many().into_response();
     }
     let answering = async {
-        match gate.decide(&asked, &route, source).await {
+        match admission.decide(&asked, &route, source).await {
             Ok(who) => {
                 who.map(|who| asked.extensions.insert(Who(who)));
                 next.run(Request::from_parts(asked, body)).await
             }
-            Err(refused) => gate.turn_away(&asked.method, &route, source, refused).await,
+            Err(refused) => admission.turn_away(&asked.method, &route, source, refused).await,
         }
     };
     match tokio::time::timeout(ANSWER_LIMIT, answering).await {
@@ -117,7 +117,7 @@ fn is_write(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD)
 }
 
-impl Gate {
+impl Admission {
     async fn decide(
         &self,
         asked: &Parts,
