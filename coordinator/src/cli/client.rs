@@ -7,8 +7,8 @@ use super::sessions::Sessions;
 use super::time::now;
 use crate::api::views::{PageView, ProblemView};
 use crate::settings::Settings;
-use reqwest::Certificate;
 use reqwest::blocking::{Client as HttpClient, RequestBuilder, Response};
+use reqwest::{Certificate, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,10 @@ use std::time::Duration;
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Longest wait for an answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// How often a request is sent again that came too soon after others.
+const TOO_MANY_RETRIES_MAX: u32 = 5;
+/// Wait before it is sent again.
+const TOO_MANY_PAUSE: Duration = Duration::from_secs(1);
 /// Most pages read of one list.
 const PAGES_MAX: usize = 1000;
 
@@ -176,7 +180,7 @@ impl Client {
             Some(token) => request.bearer_auth(token),
             None => request,
         };
-        let response = request.send().map_err(|error| self.unreachable(&error))?;
+        let response = self.send(request)?;
         let status = response.status();
         if !status.is_success() {
             return Err(self.refused(response));
@@ -188,6 +192,21 @@ impl Client {
                 self.unreachable(&error)
             }
         })
+    }
+
+    /// Sends a request; when we asked too often, which nothing was done for, waits and asks again.
+    fn send(&self, request: RequestBuilder) -> Result<Response, CliError> {
+        let mut request = request;
+        for _ in 0..TOO_MANY_RETRIES_MAX {
+            let Some(again) = request.try_clone() else { break };
+            let response = request.send().map_err(|error| self.unreachable(&error))?;
+            if response.status() != StatusCode::TOO_MANY_REQUESTS {
+                return Ok(response);
+            }
+            std::thread::sleep(TOO_MANY_PAUSE);
+            request = again;
+        }
+        request.send().map_err(|error| self.unreachable(&error))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> CliError {

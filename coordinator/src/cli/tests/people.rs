@@ -156,6 +156,19 @@ fn api_tokens_are_made_used_and_revoked() {
     assert_eq!(desk.run_as_operator(&["api-token", "revoke", "../users"]).code, 2);
 }
 
+#[test]
+fn who_asks_too_often_waits_and_is_answered() {
+    let desk = Desk::new();
+    let asked = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+    let ask = || asked.get(format!("{}/api/v1/whoami", desk.rig.url())).bearer_auth(TOKEN).send().unwrap();
+    let begun = Instant::now();
+    while ask().status().as_u16() != 429 {
+        assert!(begun.elapsed() < PATIENT, "nobody is held back");
+    }
+    let ran = desk.run_as_operator(&["whoami"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
 /// What a verb prints while it runs.
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
