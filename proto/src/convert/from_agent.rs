@@ -30,6 +30,8 @@ pub struct AgentHello {
     pub open_change: Option<ChangeId>,
     /// Where the host is with it.
     pub phase: ApplyPhase,
+    /// System UUID as the host tells it; empty before the first reading.
+    pub system_uuid: String,
 }
 
 /// A sign of life.
@@ -142,6 +144,7 @@ impl TryFrom<v1::Hello> for AgentHello {
             committed_generation,
             open_change_id,
             phase,
+            system_uuid,
         } = wire;
         if instance_id.is_empty() {
             return Err(WireError::Missing { field: "instance_id" });
@@ -156,6 +159,7 @@ impl TryFrom<v1::Hello> for AgentHello {
             committed_generation: generation("committed_generation", committed_generation)?,
             open_change: optional_change("open_change_id", open_change_id)?,
             phase: phase_from_text(&phase)?,
+            system_uuid: short_text("system_uuid", system_uuid)?,
         })
     }
 }
@@ -172,6 +176,7 @@ impl From<AgentHello> for v1::Hello {
             committed_generation,
             open_change,
             phase,
+            system_uuid,
         } = hello;
         Self {
             protocol_min,
@@ -183,6 +188,7 @@ impl From<AgentHello> for v1::Hello {
             committed_generation: committed_generation.0,
             open_change_id: open_change.map(String::from).unwrap_or_default(),
             phase: phase_to_text(phase).to_owned(),
+            system_uuid,
         }
     }
 }
