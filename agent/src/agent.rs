@@ -171,6 +171,8 @@ fn hello(machine: &ApplyMachine, boot: &BootId, instance: &str, system_uuid: &st
         open_change: machine.state().order().map(|order| order.change.clone()),
         phase: machine.phase(),
         system_uuid: system_uuid.to_owned(),
+        approver_set_version: 0,
+        approval_mode: model::ApprovalMode::Off,
     }
 }
 
@@ -318,6 +320,7 @@ impl Agent {
             FromCoordinator::Welcome { .. }
             | FromCoordinator::Order(_)
             | FromCoordinator::Goodbye { .. }
+            | FromCoordinator::ApproverSet(_)
             | FromCoordinator::Ping(_) => {
                 tracing::warn!("message of the coordinator out of turn");
             }

@@ -11,6 +11,7 @@ mod desired;
 mod document;
 mod drift;
 mod finding;
+mod hash;
 mod host;
 mod id;
 mod identity;
@@ -25,6 +26,7 @@ mod order;
 mod plan;
 mod policy;
 mod probe;
+mod release;
 mod rfc;
 mod rollout;
 mod site;
@@ -43,6 +45,7 @@ pub use document::{
 };
 pub use drift::{Difference, DifferenceKind, DriftReport};
 pub use finding::{Component, Finding, Severity, Span};
+pub use hash::{InvalidHash, SHA256_BYTES, Sha256Hash};
 pub use host::{BootId, HostFacts, Labels};
 pub use id::{ChangeId, Generation, GenerationCheck, HostGroupId, HostId, InvalidId, RfcId, RolloutId};
 pub use identity::KeyFingerprint;
@@ -67,6 +70,11 @@ pub use policy::{
     ShapingRate, TeamingPolicy, UplinkOrder,
 };
 pub use probe::{Probe, ProbeResult, ProbeVerdict};
+pub use release::{
+    APPROVER_SET_BYTES_MAX, ApprovalMode, ApprovalNote, Approver, ApproverRotation, ApproverSet,
+    MANIFEST_BYTES_MAX, PATH_STEPS_MAX, RELEASE_FORMAT, ROTATION_BYTES_MAX, ReleaseLeaf, ReleaseManifest,
+    ReleaseProof, SIGNATURE_BYTES_MAX, SIGNATURES_MAX, Unproven, UnprovenKind,
+};
 pub use rfc::{
     Approvers, ChangeType, RfcFrontMatter, RfcImpact, RfcLinks, RfcRisk, RfcRollout, RfcStatus, RfcTargets,
 };

@@ -2,7 +2,7 @@
 
 use super::outgoing::Outgoing;
 use model::{ApplyOutcome, DriftReport, HostId, LocalAction, ObservedNetwork};
-use proto::convert::{AgentHello, FromCoordinator, StepProgress};
+use proto::convert::{AgentHello, FromCoordinator, SetAck, StepProgress};
 use std::net::SocketAddr;
 
 /// One stream of one host; grows with every stream, so that a late `Disconnected` of an older
@@ -95,6 +95,13 @@ pub enum FleetEvent {
         action: LocalAction,
         /// Call after the commit.
         ack: Ack,
+    },
+    /// What became of an approver set that was offered to a host.
+    ApproverSet {
+        /// The host.
+        host: HostId,
+        /// What it holds now, or why it refused.
+        answer: SetAck,
     },
     /// A step was done.
     Progress {

@@ -6,7 +6,7 @@ use super::outgoing::Ending;
 use super::ping::OpenPings;
 use super::registry::Registry;
 use model::{ApplyPhase, BootId, Generation, HostId, KeyFingerprint, Order, Wall};
-use proto::convert::FromCoordinator;
+use proto::convert::{FromCoordinator, OfferedOrder};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -93,7 +93,9 @@ impl FleetHandle {
             let detail = format!("it is for {}, not for {host}", order.host);
             return Err(SendOrderError::NotSendable { detail });
         }
-        self.offer(host, FromCoordinator::Order(Box::new(order)))
+        let offered = OfferedOrder::without_proof(&order)
+            .map_err(|error| SendOrderError::NotSendable { detail: error.to_string() })?;
+        self.offer(host, FromCoordinator::Order(Box::new(offered)))
     }
 
     /// Asks a host to read itself and report.

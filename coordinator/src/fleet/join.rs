@@ -74,7 +74,7 @@ pub(super) async fn enrol(
             let certificate_pem = certify(shared, &host, &csr_pem).await?;
             tracing::info!(%host, remote = %connection.facts.remote, %key, "host enrolled");
             let ca_pem = shared.authority.root_pem().to_owned();
-            Ok(EnrolReply::Certified(EnrolAnswer { certificate_pem, ca_pem }))
+            Ok(EnrolReply::Certified(EnrolAnswer { certificate_pem, ca_pem, order_key: None }))
         }
     }
 }

@@ -299,6 +299,7 @@ impl Session {
                 let ack = self.ack(FromCoordinator::LocalAck { sequence: action.sequence });
                 FleetEvent::Local { host, action, ack }
             }
+            FromAgent::ApproverSetAck(answer) => FleetEvent::ApproverSet { host, answer },
             FromAgent::Drift(report) => {
                 if report.host != host {
                     let text = format!("a drift report about {}, which is not this host", report.host);

@@ -9,7 +9,7 @@ use crate::trust::Authority;
 use model::{ApplyOutcome, ApplyPhase, DriftReport, Generation, OutcomeKind, PlanDigest, ProbeVerdict, Wall};
 use proto::convert::{
     ConfirmQuestion, EnrolAnswer, EnrolQuestion, EnrolReply, FromAgent, FromCoordinator, ObservationReport,
-    PingReport,
+    OfferedOrder, PingReport,
 };
 use proto::v1;
 use rig::*;
@@ -25,6 +25,7 @@ fn outcome() -> ApplyOutcome {
         kind: OutcomeKind::Committed,
         steps_run: 3,
         esxcli_calls: 9,
+        approval: None,
     }
 }
 
@@ -51,7 +52,7 @@ async fn a_host_enrols_takes_an_order_confirms_and_is_acknowledged() {
     let question = enrol_question(token.reveal(), "esx01", &csr_pem);
     let answer = within(anonymous.enrol(v1::EnrolRequest::from(question))).await.unwrap();
     let EnrolReply::Certified(answer) = answer.into_inner().try_into().unwrap() else { panic!() };
-    let EnrolAnswer { certificate_pem, ca_pem } = answer;
+    let EnrolAnswer { certificate_pem, ca_pem, order_key: _ } = answer;
     assert_eq!(ca_pem, rig.authority.root_pem());
     assert_eq!(rig.audited().await, ["host.enrolled"]);
 
@@ -65,7 +66,10 @@ async fn a_host_enrols_takes_an_order_confirms_and_is_acknowledged() {
     assert!(rig.fleet.connected(&host("esx01")));
 
     rig.fleet.send_order(&host("esx01"), order("esx01", 7)).unwrap();
-    assert_eq!(agent.next().await, FromCoordinator::Order(Box::new(order("esx01", 7))));
+    assert_eq!(
+        agent.next().await,
+        FromCoordinator::Order(Box::new(OfferedOrder::without_proof(&order("esx01", 7)).unwrap()))
+    );
     rig.fleet.observe_now(&host("esx01")).unwrap();
     assert_eq!(agent.next().await, FromCoordinator::ObserveNow);
 

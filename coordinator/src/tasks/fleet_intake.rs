@@ -17,7 +17,7 @@ use crate::store::outcomes::RecordedOutcome;
 use crate::store::writer::Writer;
 use crate::store::{Db, StoreError, hosts};
 use model::{ApplyOutcome, DriftReport, HostId, LocalAction, ObservedNetwork, Wall};
-use proto::convert::StepProgress;
+use proto::convert::{SetAck, StepProgress};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -119,6 +119,7 @@ fn host_of(event: &FleetEvent) -> &HostId {
         | FleetEvent::Observation { host, .. }
         | FleetEvent::Outcome { host, .. }
         | FleetEvent::Drift { host, .. }
+        | FleetEvent::ApproverSet { host, .. }
         | FleetEvent::Local { host, .. }
         | FleetEvent::Progress { host, .. }
         | FleetEvent::DuplicateIdentity { host, .. } => host,
@@ -175,6 +176,7 @@ impl Intake {
                 Ok(())
             }
             FleetEvent::Drift { host, report } => self.drift(&host, *report).await,
+            FleetEvent::ApproverSet { host, answer } => self.approver_set(&host, &answer).await,
             FleetEvent::Progress { host, progress } => {
                 self.parts.progress.set(host, progress);
                 Ok(())
@@ -212,10 +214,10 @@ impl Intake {
         self.parts.progress.clear(host);
         match self.parts.writer.outcome(host.clone(), outcome.clone(), wall_now()).await {
             Ok(RecordedOutcome::Kept) => {
-                let ApplyOutcome { change, generation, kind, steps_run, esxcli_calls } = &outcome;
+                let ApplyOutcome { change, generation, kind, steps_run, esxcli_calls, approval } = &outcome;
                 let detail = serde_json::json!({
                     "change": change, "generation": generation, "steps_run": steps_run,
-                    "esxcli_calls": esxcli_calls, "outcome": kind,
+                    "esxcli_calls": esxcli_calls, "outcome": kind, "approval": approval,
                 });
                 // The outcome is stored: a missing audit row must not keep the host from hearing so.
                 if let Err(error) = self.note(host, &format!("host.{}", kind.as_str()), detail).await {
@@ -243,6 +245,15 @@ impl Intake {
             "opened": change.opened, "kept": change.kept, "resolved": change.resolved, "differences": objects,
         });
         self.note(host, "host.drift", detail).await
+    }
+
+    async fn approver_set(&self, host: &HostId, answer: &SetAck) -> Result<(), StoreError> {
+        let SetAck { version, refused } = answer;
+        if let Some(refused) = refused {
+            tracing::warn!(%host, version, refused, "a host refused an approver set");
+        }
+        let detail = serde_json::json!({ "version": version, "refused": refused });
+        self.note(host, "host.approver_set", detail).await
     }
 
     /// An action at the console; one that is sent again because the answer was lost is stored once.

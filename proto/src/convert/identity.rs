@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Longest wait a coordinator may ask for before the next try.
 const RETRY_MAX: Duration = Duration::from_secs(600);
 
+/// Bytes of the public half of an order key (Ed25519).
+pub const ORDER_KEY_BYTES: usize = 32;
+
 /// A host asks for its certificate.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EnrolQuestion {
@@ -35,6 +38,8 @@ pub struct EnrolAnswer {
     pub certificate_pem: String,
     /// The authority, PEM.
     pub ca_pem: String,
+    /// Public half of the coordinator's order key; none when it signs no orders.
+    pub order_key: Option<[u8; ORDER_KEY_BYTES]>,
 }
 
 /// What became of a request to enrol.
@@ -115,12 +120,21 @@ impl TryFrom<v1::EnrolResponse> for EnrolReply {
     type Error = WireError;
 
     fn try_from(wire: v1::EnrolResponse) -> Result<Self, WireError> {
-        let v1::EnrolResponse { certificate_pem, ca_pem, pending } = wire;
+        let v1::EnrolResponse { certificate_pem, ca_pem, order_key, pending } = wire;
         if let Some(v1::EnrolPending { fingerprint, retry_ms }) = pending {
             let retry = Duration::from_millis(u64::from(retry_ms)).min(RETRY_MAX);
             return Ok(Self::Pending { fingerprint: short_text("fingerprint", fingerprint)?, retry });
         }
+        let order_key = match order_key.as_slice() {
+            [] => None,
+            bytes => Some(bytes.try_into().map_err(|_| WireError::NotThat {
+                field: "order_key",
+                text: format!("{} bytes", bytes.len()),
+                what: "Ed25519 public key",
+            })?),
+        };
         Ok(Self::Certified(EnrolAnswer {
+            order_key,
             certificate_pem: pem("certificate_pem", certificate_pem)?,
             ca_pem: pem("ca_pem", ca_pem)?,
         }))
@@ -130,8 +144,9 @@ impl TryFrom<v1::EnrolResponse> for EnrolReply {
 impl From<EnrolReply> for v1::EnrolResponse {
     fn from(reply: EnrolReply) -> Self {
         match reply {
-            EnrolReply::Certified(EnrolAnswer { certificate_pem, ca_pem }) => {
-                Self { certificate_pem, ca_pem, pending: None }
+            EnrolReply::Certified(EnrolAnswer { certificate_pem, ca_pem, order_key }) => {
+                let order_key = order_key.map(|key| key.to_vec()).unwrap_or_default();
+                Self { certificate_pem, ca_pem, order_key, pending: None }
             }
             EnrolReply::Pending { fingerprint, retry } => {
                 let retry_ms = u32::try_from(retry.as_millis()).unwrap_or(u32::MAX);

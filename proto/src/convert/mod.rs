@@ -7,6 +7,7 @@ mod from_agent;
 mod from_coordinator;
 mod identity;
 mod ping;
+mod proof;
 mod unary;
 
 #[cfg(test)]
@@ -17,10 +18,11 @@ pub use error::WireError;
 pub use from_agent::{AgentHello, FromAgent, HeartbeatReport, ObservationReport, StepProgress};
 pub use from_coordinator::FromCoordinator;
 pub use identity::{
-    EnrolAnswer, EnrolQuestion, EnrolReply, RecoverQuestion, RecoverReply, renewal_from_wire,
-    renewed_from_wire,
+    EnrolAnswer, EnrolQuestion, EnrolReply, ORDER_KEY_BYTES, RecoverQuestion, RecoverReply,
+    renewal_from_wire, renewed_from_wire,
 };
 pub use ping::{PING_COUNT_MAX, PingQuestion, PingReport};
+pub use proof::{OfferedOrder, SetAck};
 pub use unary::{ConfirmQuestion, Verdict};
 
 use error::bounded;

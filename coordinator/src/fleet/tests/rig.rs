@@ -329,6 +329,8 @@ pub fn hello(instance: &str) -> AgentHello {
         open_change: None,
         phase: ApplyPhase::Idle,
         system_uuid: String::new(),
+        approver_set_version: 0,
+        approval_mode: model::ApprovalMode::Off,
     }
 }
 

@@ -31,6 +31,8 @@ fn connected(host: &str, session: u64) -> FleetEvent {
         open_change: None,
         phase: ApplyPhase::Idle,
         system_uuid: String::new(),
+        approver_set_version: 0,
+        approval_mode: model::ApprovalMode::Off,
     };
     FleetEvent::Connected {
         host: id(host),
@@ -71,6 +73,7 @@ async fn an_outcome_is_stored_audited_and_moves_the_rollout_once() {
         kind: OutcomeKind::Committed,
         steps_run: 0,
         esxcli_calls: 3,
+        approval: None,
     };
     intake.outcome(&order.host, outcome.clone()).await.unwrap();
     intake.outcome(&order.host, outcome.clone()).await.unwrap();

@@ -17,9 +17,11 @@ fn enrolment_survives_the_wire_and_hides_its_token() {
     let wire = v1::EnrolRequest::from(question.clone());
     assert!(EnrolQuestion::try_from(wire).unwrap() == question);
     assert!(!format!("{question:?}").contains("secret"));
-    let certified = EnrolAnswer { certificate_pem: "leaf".into(), ca_pem: "ca".into() };
+    let certified =
+        |order_key| EnrolAnswer { certificate_pem: "leaf".into(), ca_pem: "ca".into(), order_key };
     let pending = EnrolReply::Pending { fingerprint: "ab".into(), retry: Duration::from_secs(5) };
-    for reply in [EnrolReply::Certified(certified), pending] {
+    let signing = EnrolReply::Certified(certified(Some([7; ORDER_KEY_BYTES])));
+    for reply in [EnrolReply::Certified(certified(None)), signing, pending] {
         assert_eq!(EnrolReply::try_from(v1::EnrolResponse::from(reply.clone())).unwrap(), reply);
     }
 }
