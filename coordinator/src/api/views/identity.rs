@@ -1,5 +1,6 @@
 //! Identities of hosts as operators see them.
 
+use crate::trust::TOKEN_TTL_SECS_DEFAULT;
 use model::{HostGroupId, HostId, KeyFingerprint, Wall};
 use serde::{Deserialize, Serialize};
 
@@ -17,10 +18,15 @@ pub struct TokenRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<HostGroupId>,
     /// Its life in seconds.
+    #[serde(default = "ten_minutes")]
     pub ttl_secs: u64,
     /// Whether an operator must approve the host's key before it gets in.
     #[serde(default = "yes")]
     pub approval: bool,
+}
+
+fn ten_minutes() -> u64 {
+    TOKEN_TTL_SECS_DEFAULT
 }
 
 fn yes() -> bool {

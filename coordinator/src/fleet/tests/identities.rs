@@ -261,7 +261,9 @@ async fn a_revoked_host_loses_its_stream_in_time_and_every_call() {
     let began = std::time::Instant::now();
     act(&rig.db, &host("esx01"), Verb::Revoke, BY).await.unwrap();
     assert_eq!(agent.end().await.unwrap().code(), Code::PermissionDenied);
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let taken = began.elapsed();
+    println!("the stream ended {} ms after the revocation", taken.as_millis());
+    assert!(taken < Duration::from_secs(5), "{taken:?}");
     assert!(SWEEP_EVERY < Duration::from_secs(4));
     // A connection that stood before, one of its own, renewal, recovery.
     let code = |status: Status| status.code();
