@@ -12,7 +12,8 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use crate::Outcome;
-use crate::process::{cargo, output_of, shown, succeeds};
+use crate::process::{cargo, output_of, shown};
+use crate::programs::{self, Built, Profile, target_folder};
 use crate::report::{Report, Style};
 
 /// Arguments of `bench`.
@@ -60,11 +61,16 @@ impl Bench {
 /// Measures one scenario or all. A missed target or a broken scenario fails the verb; the others still run.
 pub fn run(root: &Path, args: &BenchArgs, report: &Report) -> anyhow::Result<Outcome> {
     let all = args.name.map_or_else(|| Bench::value_variants().to_vec(), |name| vec![name]);
-    let programs =
-        if all.iter().any(|bench| bench.needs_lab()) { Some(build(root, args, report)?) } else { None };
+    let programs = if all.iter().any(|bench| bench.needs_lab()) {
+        report.note("building coordinator, agent and simulator");
+        let profile = if args.release { Profile::Release } else { Profile::Dev };
+        Some(programs::build(root, profile, report)?)
+    } else {
+        None
+    };
     let mut outcome = Outcome::Passed;
     for bench in all {
-        match measure(root, bench, args, programs.as_deref()) {
+        match measure(root, bench, args, programs.as_ref()) {
             Ok(lines) => {
                 for line in &lines {
                     show(line, report);
@@ -80,22 +86,6 @@ pub fn run(root: &Path, args: &BenchArgs, report: &Report) -> anyhow::Result<Out
         }
     }
     Ok(outcome)
-}
-
-fn target_folder(root: &Path) -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
-}
-
-/// Builds the programs of a lab; gives their folder.
-fn build(root: &Path, args: &BenchArgs, report: &Report) -> anyhow::Result<PathBuf> {
-    report.note("building coordinator, agent and simulator");
-    let mut command = cargo(root);
-    command.args(["build", "--quiet", "-p", "coordinator", "-p", "agent", "-p", "simulator", "--bins"]);
-    if args.release {
-        command.arg("--release");
-    }
-    ensure!(succeeds(&mut command, report)?, "the programs could not be built");
-    Ok(target_folder(root).join(if args.release { "release" } else { "debug" }))
 }
 
 /// Builds the agent by its shipping recipe, through the verb that owns it; gives its path.
@@ -114,12 +104,12 @@ fn measure(
     root: &Path,
     bench: Bench,
     args: &BenchArgs,
-    programs: Option<&Path>,
+    programs: Option<&Built>,
 ) -> anyhow::Result<Vec<Value>> {
     let mut command = cargo(root);
     command.args(["run", "--quiet", "--release", "-p", "tests", "--bin", "bench", "--", &bench.name()]);
     if let (true, Some(programs)) = (bench.needs_lab(), programs) {
-        command.arg("--programs").arg(programs);
+        command.arg("--programs").arg(&programs.folder).arg("--esxcli").arg(&programs.esxcli);
     }
     match bench {
         Bench::Agent => {

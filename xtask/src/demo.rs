@@ -6,7 +6,7 @@
 mod cut;
 
 use crate::Outcome;
-use crate::process::cargo;
+use crate::programs::{self, Profile};
 use crate::report::{Report, Style};
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
@@ -121,10 +121,8 @@ pub fn run(root: &Path, args: &DemoArgs, report: &Report) -> anyhow::Result<Outc
 
 fn build(root: &Path, teller: &Teller) -> anyhow::Result<Programs> {
     teller.say("Building coordinator, agent and simulator (the first time takes some minutes).");
-    let mut command = cargo(root);
-    command.args(["build", "--quiet", "-p", "coordinator", "-p", "agent", "-p", "simulator", "--bins"]);
-    ensure!(command.status().context("cargo cannot be run")?.success(), "the programs could not be built");
-    Programs::in_folder(&root.join("target").join("debug"))
+    let built = programs::build(root, Profile::Dev, teller.report)?;
+    Ok(Programs { esxcli: built.esxcli, ..Programs::in_folder(&built.folder)? })
 }
 
 /// Agents enrolled, hosts read, the baseline in Git and confirmed.
@@ -203,8 +201,9 @@ fn show_plan(lab: &Lab, change: &Value, teller: &Teller) -> anyhow::Result<()> {
 
 fn watch(lab: &Lab, change: &Value, hosts: u32, teller: &Teller) -> anyhow::Result<Value> {
     let bar = teller.bar(u64::from(hosts), "rolling out");
+    let id = wait_for(ROLLOUT_LIMIT, "the rollout to begin", || lab.rollout_id(change))?;
     let rollout = wait_for(ROLLOUT_LIMIT, "the rollout to end", || {
-        let Some(rollout) = lab.rollout_of(change)? else { return Ok(None) };
+        let rollout = lab.rollout(&id)?;
         let waves = rollout["waves"].as_array().map_or(&[][..], Vec::as_slice);
         let wave = waves.iter().rposition(|wave| !wave["started"].is_null()).map_or(0, |at| at + 1);
         let done = ends(&rollout).iter().filter(|(state, _)| state == "committed").count();

@@ -9,8 +9,10 @@ mod demo;
 mod describe;
 mod pg;
 mod process;
+mod programs;
 mod report;
 mod sim;
+mod target;
 mod test;
 mod tidy;
 

@@ -338,11 +338,28 @@ impl Lab {
     /// # Errors
     /// When the coordinator does not answer.
     pub fn rollout_of(&self, change: &Value) -> anyhow::Result<Option<Value>> {
+        match self.rollout_id(change)? {
+            Some(id) => self.rollout(&id).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Which rollout a change has, when there is one.
+    ///
+    /// # Errors
+    /// When the coordinator does not answer.
+    pub fn rollout_id(&self, change: &Value) -> anyhow::Result<Option<String>> {
         let id = &change["id"];
         let found = self.list(&["rollouts"])?.into_iter().find(|rollout| rollout["change"] == *id);
-        let Some(found) = found else { return Ok(None) };
-        let id = found["id"].as_str().context("a rollout without id")?.to_owned();
-        self.operate(&["rollout", "show", &id]).map(Some)
+        found.map(|found| found["id"].as_str().map(str::to_owned).context("a rollout without id")).transpose()
+    }
+
+    /// A rollout with its waves.
+    ///
+    /// # Errors
+    /// When there is none, or the coordinator does not answer.
+    pub fn rollout(&self, id: &str) -> anyhow::Result<Value> {
+        self.operate(&["rollout", "show", id])
     }
 
     /// Waits until the rollout of a change is in one of these phases, and gives it.
@@ -351,9 +368,10 @@ impl Lab {
     /// When it is not within the limit.
     pub fn wait_rollout(&self, change: &Value, phases: &[&str], limit: Limit) -> anyhow::Result<Value> {
         let what = format!("the rollout of change {} to be {}", change["id"], phases.join(" or "));
+        let id = wait_for(limit, &what, || self.rollout_id(change))?;
         wait_for(limit, &what, || {
-            let rollout = self.rollout_of(change)?;
-            Ok(rollout.filter(|rollout| phases.iter().any(|phase| rollout["phase"] == *phase)))
+            let rollout = self.rollout(&id)?;
+            Ok(phases.iter().any(|phase| rollout["phase"] == *phase).then_some(rollout))
         })
     }
 

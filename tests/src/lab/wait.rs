@@ -3,8 +3,11 @@
 use anyhow::bail;
 use std::time::{Duration, Instant};
 
-/// Time between two looks.
+/// Shortest time between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// A look starts programs and asks the coordinator: between two there are so many times as long as the last one took, so that
+/// the looks do not slow down what is waited for.
+const REST_PER_LOOK: u32 = 3;
 
 /// The longest wait.
 #[derive(Debug, Clone, Copy)]
@@ -29,12 +32,13 @@ pub fn wait_for<T>(
 ) -> anyhow::Result<T> {
     let started = Instant::now();
     loop {
+        let begun = Instant::now();
         if let Some(value) = look()? {
             return Ok(value);
         }
         if started.elapsed() > limit.0 {
             bail!("waited {} s for {what}", limit.0.as_secs());
         }
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(LOOK_EVERY.max(begun.elapsed() * REST_PER_LOOK));
     }
 }

@@ -1,25 +1,23 @@
 //! The verb `agent`: builds the agent as it is shipped and proves that the result is static and small.
 //!
-//! Owns the recipe (target, flags, C compiler) of docs/adr/0004; it is the only place that sets them. musl first; where its standard
-//! library cannot be had, static glibc with a loud note.
+//! Owns the recipe (flags, profile) of docs/adr/0004; it is the only place that sets them. The target is chosen by `target`.
 
 mod elf;
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, bail};
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::process::{cargo, find_program, output_of, shown};
+use crate::process::{cargo, shown};
 use crate::report::Report;
+use crate::target::{self, static_target};
 
 const PROGRAM: &str = "pointsman-agent";
-const MUSL: &str = "x86_64-unknown-linux-musl";
-const GNU: &str = "x86_64-unknown-linux-gnu";
 /// The largest agent we ship.
 const SIZE_BYTES_MAX: u64 = 5 * 1024 * 1024;
 /// No dynamic loader, a plain executable; and mio by poll and pipe, which every kernel has, instead of epoll and eventfd.
@@ -37,7 +35,7 @@ struct Built<'a> {
 
 /// Builds, checks, prints, and copies to `out` when asked.
 pub fn run(root: &Path, out: Option<&Path>, report: &Report) -> anyhow::Result<Outcome> {
-    let target = choose_target(report);
+    let target = static_target(report);
     let mut path = build(root, target)?;
     if let Some(dir) = out {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -64,31 +62,6 @@ pub fn run(root: &Path, out: Option<&Path>, report: &Report) -> anyhow::Result<O
     Ok(outcome)
 }
 
-/// musl where its standard library is installed or can be added.
-fn choose_target(report: &Report) -> &'static str {
-    if std_installed(MUSL) {
-        return MUSL;
-    }
-    report.note(format_args!("adding the target {MUSL}"));
-    match output_of(Command::new("rustup").args(["target", "add", MUSL])) {
-        Ok(_) => MUSL,
-        Err(error) => {
-            report.note(format_args!("WARNING: {error:#}"));
-            report.note(format_args!(
-                "WARNING: building for {GNU} with a static glibc instead: fit for trials, ship the {MUSL} build"
-            ));
-            GNU
-        }
-    }
-}
-
-/// Whether this compiler has the standard library of a target.
-fn std_installed(target: &str) -> bool {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let asked = output_of(Command::new(rustc).args(["--print", "target-libdir", "--target", target]));
-    asked.is_ok_and(|dir| Path::new(dir.trim()).is_dir())
-}
-
 fn build(root: &Path, target: &str) -> anyhow::Result<PathBuf> {
     let mut command = cargo(root);
     command.args(["build", "-p", "agent", "--bin", PROGRAM, "--profile", "agent", "--target", target]);
@@ -98,7 +71,7 @@ fn build(root: &Path, target: &str) -> anyhow::Result<PathBuf> {
         Err(_) => FLAGS.to_owned(),
     };
     command.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
-    if let Some((name, compiler)) = c_compiler(target) {
+    if let Some((name, compiler)) = target::c_compiler(target) {
         command.env(name, compiler);
     }
     let output = command
@@ -111,13 +84,6 @@ fn build(root: &Path, target: &str) -> anyhow::Result<PathBuf> {
     }
     executable_in(&String::from_utf8_lossy(&output.stdout))
         .with_context(|| format!("cargo named no executable {PROGRAM}"))
-}
-
-/// ring's C needs nothing of a C library, so that the plain `cc` serves for musl where no musl compiler is installed.
-fn c_compiler(target: &str) -> Option<(&'static str, &'static str)> {
-    const NAME: &str = "CC_x86_64_unknown_linux_musl";
-    let wanted = target == MUSL && env::var_os(NAME).is_none() && find_program("musl-gcc").is_none();
-    wanted.then_some((NAME, "cc"))
 }
 
 /// The program's path in cargo's JSON messages.

@@ -1,5 +1,6 @@
 //! Figures of the real programs: agent size and memory, calls per apply, and a fleet from merge to committed.
 
+use crate::Request;
 use crate::figure::Figure;
 use anyhow::{Context, ensure};
 use serde_json::Value;
@@ -60,13 +61,31 @@ fn roll_out(lab: &Lab) -> anyhow::Result<(Duration, Vec<Value>)> {
     Ok((took, hosts))
 }
 
+/// Runs one of the figures of a lab; nothing when the request lacks what it needs.
+pub fn measure(request: &Request) -> Option<anyhow::Result<Vec<Figure>>> {
+    let folder = request.programs.as_deref()?;
+    let programs = Programs::in_folder(folder).map(|programs| match &request.esxcli {
+        Some(esxcli) => Programs { esxcli: esxcli.clone(), ..programs },
+        None => programs,
+    });
+    let programs = match programs {
+        Ok(programs) => programs,
+        Err(error) => return Some(Err(error)),
+    };
+    Some(match request.bench.as_str() {
+        "apply_calls" => apply_calls(programs),
+        "agent" => agent(programs, request.agent.as_deref()?),
+        _ => demo(programs, request.hosts, &profile(folder)),
+    })
+}
+
 fn profile(programs: &Path) -> String {
     format!("{} build", programs.file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// Calls of one apply, from the agents' own count.
-pub fn apply_calls(programs: &Path) -> anyhow::Result<Vec<Figure>> {
-    let running = start(Programs::in_folder(programs)?, FEW)?;
+fn apply_calls(programs: Programs) -> anyhow::Result<Vec<Figure>> {
+    let running = start(programs, FEW)?;
     let (_, hosts) = roll_out(&running.lab)?;
     let counts = |name: &str| hosts.iter().filter_map(|host| host["outcome"][name].as_u64()).max();
     let calls = counts("esxcli_calls").context("no agent told how many calls it made")?;
@@ -89,10 +108,10 @@ fn resident(process: u32) -> anyhow::Result<f64> {
 }
 
 /// Size and idle memory of the agent as it is shipped.
-pub fn agent(programs: &Path, agent: &Path) -> anyhow::Result<Vec<Figure>> {
+fn agent(programs: Programs, agent: &Path) -> anyhow::Result<Vec<Figure>> {
     let bytes = fs::metadata(agent).with_context(|| format!("{} cannot be read", agent.display()))?.len();
     let size = Figure::new("agent_size", f64::from(u32::try_from(bytes)?), "bytes").at_most(SIZE_TARGET);
-    let programs = Programs { agent: agent.to_owned(), ..Programs::in_folder(programs)? };
+    let programs = Programs { agent: agent.to_owned(), ..programs };
     let running = start(programs, FEW)?;
     let name = running.lab.host_names()?.into_iter().next().context("the lab has no host")?;
     let process = running.lab.agents.process_id(&name).context("the agent does not run")?;
@@ -107,10 +126,10 @@ pub fn agent(programs: &Path, agent: &Path) -> anyhow::Result<Vec<Figure>> {
 }
 
 /// A whole fleet from merge to committed.
-pub fn demo(programs: &Path, hosts: usize) -> anyhow::Result<Vec<Figure>> {
-    let running = start(Programs::in_folder(programs)?, hosts)?;
+fn demo(programs: Programs, hosts: usize, profile: &str) -> anyhow::Result<Vec<Figure>> {
+    let running = start(programs, hosts)?;
     let (took, _) = roll_out(&running.lab)?;
-    let what = format!("{hosts} hosts, soak 0, no esxcli latency, {}", profile(programs));
+    let what = format!("{hosts} hosts, soak 0, no esxcli latency, {profile}");
     let figure =
         Figure::new("merge_to_all_committed", (took.as_secs_f64() * 100.0).round() / 100.0, "s").detail(what);
     let (promised_for, target) = DEMO_TARGET;

@@ -21,8 +21,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: bench plan|observe
-       bench apply_calls|demo --programs DIR [--hosts N]
-       bench agent --programs DIR --agent FILE";
+       bench apply_calls|demo --programs DIR [--esxcli FILE] [--hosts N]
+       bench agent --programs DIR [--esxcli FILE] --agent FILE";
 /// Simulated hosts of `bench demo` when none are named.
 const DEMO_HOSTS: usize = 100;
 
@@ -31,6 +31,8 @@ const DEMO_HOSTS: usize = 100;
 struct Request {
     bench: String,
     programs: Option<PathBuf>,
+    /// Another simulated esxcli than the one among the programs.
+    esxcli: Option<PathBuf>,
     agent: Option<PathBuf>,
     hosts: usize,
 }
@@ -38,12 +40,13 @@ struct Request {
 fn request(arguments: impl IntoIterator<Item = String>) -> Option<Request> {
     let mut arguments = arguments.into_iter();
     let bench = arguments.next()?;
-    let mut request = Request { bench, programs: None, agent: None, hosts: DEMO_HOSTS };
+    let mut request = Request { bench, programs: None, esxcli: None, agent: None, hosts: DEMO_HOSTS };
     while let Some(option) = arguments.next() {
         let value = arguments.next()?;
         match option.as_str() {
             // Absolute, because the programs of a lab run in folders of their own.
             "--programs" => request.programs = Some(std::path::absolute(value).ok()?),
+            "--esxcli" => request.esxcli = Some(std::path::absolute(value).ok()?),
             "--agent" => request.agent = Some(std::path::absolute(value).ok()?),
             "--hosts" => request.hosts = value.parse().ok()?,
             _ => return None,
@@ -53,18 +56,16 @@ fn request(arguments: impl IntoIterator<Item = String>) -> Option<Request> {
 }
 
 fn measure(request: &Request) -> Option<anyhow::Result<Vec<Figure>>> {
-    let programs = || request.programs.as_deref();
-    Some(match request.bench.as_str() {
+    let figures = match request.bench.as_str() {
         "plan" => one::measure().and_then(|mut figures| {
             figures.extend(many::measure()?);
             Ok(figures)
         }),
         "observe" => reads::measure(),
-        "apply_calls" => labs::apply_calls(programs()?),
-        "agent" => labs::agent(programs()?, request.agent.as_deref()?),
-        "demo" => labs::demo(programs()?, request.hosts),
+        "apply_calls" | "demo" | "agent" => labs::measure(request)?,
         _ => return None,
-    })
+    };
+    Some(figures)
 }
 
 fn main() -> ExitCode {
