@@ -109,6 +109,10 @@ impl Agent {
     pub fn start(start: Start, now: Now) -> (Self, Vec<Ask>, Option<ApplyOutcome>) {
         let (agent, effects, last, mut asks) = Self::open(start, now);
         let mut agent = agent;
+        if agent.is_dead() {
+            // It died while it opened its journal: it told nobody anything.
+            return (agent, Vec::new(), None);
+        }
         asks.extend(agent.perform(effects, now));
         (agent, asks, last)
     }
