@@ -1,6 +1,6 @@
 //! A router on a real database in a temporary folder, with actions that only remember. For tests of the API and verbs.
 
-use super::{ApiParts, Live, Operations, RolloutCommand, SteerError, SteerFuture, router};
+use super::{ApiParts, Live, Operations, RolloutCommand, SteerError, SteerFuture, Term, router};
 use crate::fleet::LiveHost;
 use crate::store::changes::{self, Acceptance, NewChange};
 use crate::store::hosts::{self, KnownHost};
@@ -8,6 +8,7 @@ use crate::store::plans::NewPlan;
 use crate::store::rfcs::{NewRfc, RfcState};
 use crate::store::rollouts::{self, NewRollout, RolloutUpdate};
 use crate::store::{Db, observations};
+use crate::tasks::lease::{Lead, StandsBy};
 use axum::Router;
 use model::{
     ChangeId, DesiredNetwork, Disruption, HostGroupId, HostId, ObservedNetwork, Operation, Plan, PlanDigest,
@@ -27,8 +28,13 @@ pub const TOKEN: &str = "a-long-operator-token";
 struct Remembered(Mutex<Vec<String>>);
 
 impl Operations for Remembered {
-    fn nudge_repository(&self) {
+    fn nudge_repository(&self) -> Result<(), StandsBy> {
         self.0.lock().unwrap().push("nudge".to_owned());
+        Ok(())
+    }
+
+    fn term(&self) -> Term {
+        Term { coordinator: "one".to_owned(), lead: Lead::Holds { epoch: 1 } }
     }
 
     fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_> {

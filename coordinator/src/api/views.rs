@@ -30,6 +30,12 @@ impl<T> PageView<T> {
 /// The coordinator itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatusView {
+    /// Name of this coordinator.
+    pub coordinator: String,
+    /// Name of the coordinator that leads; another name than `coordinator`: this one stands by.
+    pub leader: Option<String>,
+    /// Number of its term, when this one leads.
+    pub term: Option<u64>,
     /// Release of the coordinator.
     pub version: String,
     /// `sqlite` or `postgresql`.

@@ -1,6 +1,7 @@
 //! What operators ask for through the API, handed to the task that does it.
 
-use crate::api::{Operations, RolloutCommand, SteerError, SteerFuture};
+use crate::api::{Operations, RolloutCommand, SteerError, SteerFuture, Term};
+use crate::tasks::lease::{LeaseHandle, StandsBy};
 use crate::tasks::repo_sync::RepoHandle;
 use crate::tasks::rollout_driver::{RolloutCommandError, RolloutHandle, RolloutVerb};
 use model::RolloutId;
@@ -13,19 +14,26 @@ const ACTOR: &str = "operator";
 pub struct OperatorActions {
     repo: RepoHandle,
     driver: RolloutHandle,
+    lease: LeaseHandle,
 }
 
 impl OperatorActions {
     /// Actions through these handles.
     #[must_use]
-    pub fn new(repo: RepoHandle, driver: RolloutHandle) -> Self {
-        Self { repo, driver }
+    pub fn new(repo: RepoHandle, driver: RolloutHandle, lease: LeaseHandle) -> Self {
+        Self { repo, driver, lease }
     }
 }
 
 impl Operations for OperatorActions {
-    fn nudge_repository(&self) {
+    fn nudge_repository(&self) -> Result<(), StandsBy> {
+        self.lease.check()?;
         self.repo.nudge();
+        Ok(())
+    }
+
+    fn term(&self) -> Term {
+        Term { coordinator: self.lease.name().to_owned(), lead: self.lease.lead() }
     }
 
     fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_> {
@@ -40,9 +48,9 @@ impl Operations for OperatorActions {
                 RolloutCommandError::NotFound(_)
                 | RolloutCommandError::NotPossible { .. }
                 | RolloutCommandError::Lost(_) => SteerError::Conflict(error.to_string()),
-                RolloutCommandError::Store(_) | RolloutCommandError::Stopped => {
-                    SteerError::Unavailable(error.to_string())
-                }
+                RolloutCommandError::StandsBy(_)
+                | RolloutCommandError::Store(_)
+                | RolloutCommandError::Stopped => SteerError::Unavailable(error.to_string()),
             })
         })
     }

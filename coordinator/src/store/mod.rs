@@ -24,6 +24,7 @@ pub mod changes;
 pub mod drift;
 pub mod hosts;
 pub mod inbox;
+pub mod leases;
 pub mod meta;
 mod object_rows;
 pub mod observations;

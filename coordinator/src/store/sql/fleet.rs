@@ -7,15 +7,17 @@ statements! {
     META_SET = "INSERT INTO meta (key, value, updated_at) VALUES ($1, $2, $3)
         ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at";
 
-    LEASE_TAKE = "INSERT INTO leases (name, holder, epoch, expires_at) VALUES ($1, $2, 1, $3)
-        ON CONFLICT (name) DO UPDATE SET
-            holder = excluded.holder,
-            epoch = CASE WHEN leases.holder = excluded.holder THEN leases.epoch ELSE leases.epoch + 1 END,
-            expires_at = excluded.expires_at
-        WHERE leases.holder = excluded.holder OR leases.expires_at <= $4
-        RETURNING epoch";
+    LEASE_GET = "SELECT holder, epoch, expires_at FROM leases WHERE name = $1";
+    LEASE_FIRST = "INSERT INTO leases (name, holder, epoch, expires_at) VALUES ($1, $2, 1, $3)
+        ON CONFLICT (name) DO NOTHING RETURNING epoch";
+    /// Compare-and-set on what was seen: a renewal in between wins.
+    LEASE_TAKE = "UPDATE leases SET holder = $2, expires_at = $3, epoch = epoch + 1
+        WHERE name = $1 AND epoch = $4 AND expires_at = $5 RETURNING epoch";
+    LEASE_RENEW = "UPDATE leases SET expires_at = $3 WHERE name = $1 AND epoch = $2 RETURNING epoch";
     /// The row stays, expired: the epoch must never fall.
-    LEASE_RELEASE = "UPDATE leases SET expires_at = 0 WHERE name = $1 AND holder = $2";
+    LEASE_RELEASE = "UPDATE leases SET expires_at = 0 WHERE name = $1 AND epoch = $2";
+    /// Changes nothing, but locks the row: until the unit of work ends nobody can take the lease.
+    LEASE_FENCE = "UPDATE leases SET epoch = epoch WHERE name = $1 AND epoch = $2 RETURNING epoch";
 
     GROUP_STUB = "INSERT INTO groups (id, document, listed, updated_at) VALUES ($1, NULL, FALSE, $2)
         ON CONFLICT (id) DO NOTHING";

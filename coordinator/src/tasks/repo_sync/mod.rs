@@ -22,6 +22,7 @@ pub use mirror::{MirrorThread, OpenError};
 
 use super::rollout_driver::RolloutHandle;
 use crate::store::Db;
+use crate::tasks::lease::LeaseHandle;
 use model::Wall;
 use serde::Serialize;
 use std::sync::Arc;
@@ -102,6 +103,18 @@ impl Default for RepoSignals {
     }
 }
 
+/// What the task is given.
+pub struct SyncParts {
+    /// The database.
+    pub db: Db,
+    /// Whether this coordinator leads: only then it looks at the repository.
+    pub lease: LeaseHandle,
+    /// The mirror.
+    pub mirror: MirrorThread,
+    /// The driver that hears of new rollouts.
+    pub rollouts: RolloutHandle,
+}
+
 impl RepoSignals {
     /// The way to the task.
     #[must_use]
@@ -117,22 +130,37 @@ impl RepoSignals {
 
     /// Starts the task. It ends when `stop` turns true.
     #[must_use]
-    pub fn spawn(
-        self,
-        db: Db,
-        mirror: MirrorThread,
-        rollouts: RolloutHandle,
-        poll: Duration,
-        stop: watch::Receiver<bool>,
-    ) -> JoinHandle<()> {
+    pub fn spawn(self, parts: SyncParts, poll: Duration, stop: watch::Receiver<bool>) -> JoinHandle<()> {
         let Self { handle, status } = self;
-        let sync = Sync::new(db, mirror, rollouts, status);
-        tokio::spawn(run(sync, handle, poll, stop))
+        let leads = parts.lease.leads();
+        let sync = Sync::new(parts, status);
+        tokio::spawn(run(sync, handle, Pace { poll, leads, stop }))
     }
 }
 
-async fn run(mut sync: Sync, handle: RepoHandle, poll: Duration, mut stop: watch::Receiver<bool>) {
+/// When the task works.
+struct Pace {
+    poll: Duration,
+    leads: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
+}
+
+async fn run(mut sync: Sync, handle: RepoHandle, pace: Pace) {
+    let Pace { poll, mut leads, mut stop } = pace;
     loop {
+        if !*leads.borrow_and_update() {
+            sync.stands_by();
+            tokio::select! {
+                () = super::stopped(&mut stop) => return,
+                led = leads.wait_for(|leads| *leads) => {
+                    if led.is_err() {
+                        return;
+                    }
+                }
+            }
+            // Another coordinator decided meanwhile.
+            sync.hosts_changed();
+        }
         if handle.observed.swap(false, Ordering::SeqCst) {
             sync.hosts_changed();
         }

@@ -1,13 +1,14 @@
 //! One look at the repository after the other: fetch, then bring the head to a decision.
 
-use super::RepoStatus;
 use super::mirror::{MirrorThread, ReadError};
+use super::{RepoStatus, SyncParts};
 use crate::repo::CommitId;
 use crate::store::changes::{self, Acceptance, ChangeRecord, ChangeStatus, NewChange};
 use crate::store::hosts::{self, HostFilter, HostStatus};
 use crate::store::rfcs::{NewRfc, RfcState};
 use crate::store::rollouts::{self, NewRollout, RolloutRecord};
-use crate::store::{Db, StoreError, observations};
+use crate::store::{Db, StoreError, Tx, observations};
+use crate::tasks::lease::{LeaseHandle, StandsBy};
 use crate::tasks::review::{self, HostView, Material, Review, Scope, UNREADABLE_COMMIT};
 use crate::tasks::rollout_driver::{RolloutCommandError, RolloutHandle};
 use crate::tasks::{PAGE_ROWS, day_of, wall_now};
@@ -26,6 +27,8 @@ enum SyncError {
     Store(#[from] StoreError),
     #[error("the commit cannot be read: {0}")]
     Read(#[from] ReadError),
+    #[error(transparent)]
+    StandsBy(#[from] StandsBy),
     #[error("the rollout before cannot be ended: {0}")]
     Supersede(#[from] RolloutCommandError),
     #[error("the review did not end: {0}")]
@@ -38,6 +41,7 @@ enum SyncError {
 
 pub(super) struct Sync {
     db: Db,
+    lease: LeaseHandle,
     mirror: MirrorThread,
     rollouts: RolloutHandle,
     status: watch::Sender<RepoStatus>,
@@ -52,13 +56,27 @@ pub(super) struct Sync {
 }
 
 impl Sync {
-    pub(super) fn new(
-        db: Db,
-        mirror: MirrorThread,
-        rollouts: RolloutHandle,
-        status: watch::Sender<RepoStatus>,
-    ) -> Self {
-        Self { db, mirror, rollouts, status, head: None, hosts_changed: true, refused: false, sound: None }
+    pub(super) fn new(parts: SyncParts, status: watch::Sender<RepoStatus>) -> Self {
+        let SyncParts { db, lease, mirror, rollouts } = parts;
+        let (head, hosts_changed, refused, sound) = (None, true, false, None);
+        Self { db, lease, mirror, rollouts, status, head, hosts_changed, refused, sound }
+    }
+
+    /// Another coordinator follows the repository.
+    pub(super) fn stands_by(&self) {
+        let held = "this coordinator stands by: the one that leads follows the repository".to_owned();
+        self.status.send_replace(RepoStatus { held: Some(held), ..RepoStatus::default() });
+    }
+
+    /// A unit of work that nobody else's term may overtake.
+    async fn begin(&self) -> Result<Tx, SyncError> {
+        let mut tx = self.db.begin().await?;
+        if self.lease.fence(&mut tx).await? {
+            return Ok(tx);
+        }
+        tx.cancel().await;
+        self.lease.check()?;
+        Err(StandsBy { holder: None }.into())
     }
 
     /// Observations arrived.
@@ -252,7 +270,7 @@ impl Sync {
         }
         let errors = change.findings.iter().filter(|finding| finding.is_error()).count();
         tracing::warn!(commit = %change.commit, errors, "the commit is refused; no host is touched");
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.begin().await?;
         changes::refuse_change(&mut tx, &change, rfc.as_ref(), ACTOR).await?;
         tx.commit().await?;
         Ok(())
@@ -285,7 +303,7 @@ impl Sync {
         };
         let hosts = review.plans.len();
         let acceptance = Acceptance { change, rfc, plans: review.plans, rollout };
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.begin().await?;
         hosts::upsert_known_hosts(&mut tx, &review.groups, &review.hosts, acceptance.change.created).await?;
         for rollout in superseded {
             changes::supersede(&mut tx, &rollout.change).await?;
