@@ -31,8 +31,10 @@ use crate::tasks::confirm::Confirmations;
 use crate::tasks::fleet_intake::{self, IntakeParts, ProgressBoard};
 use crate::tasks::lease::{LeaseHandle, LeaseTask};
 use crate::tasks::repo_sync::{MirrorThread, RepoHandle, RepoSignals, SyncParts};
+use crate::tasks::retention;
 use crate::tasks::rollout_driver::{self, DriverParts, RolloutHandle, SentLog};
 use crate::tasks::wall_now;
+use crate::tasks::window::WindowExtender;
 use crate::tasks::witness::{LateFleet, Witnesses};
 use crate::trust::{Authority, ServerCertificate};
 use std::net::SocketAddr;
@@ -157,6 +159,7 @@ impl App {
         let sync_parts = SyncParts { db: db.clone(), lease: lease.clone(), mirror, rollouts: driver.clone() };
         let syncing = signals.spawn(sync_parts, poll, stopped.clone());
         let seeing = fleet_intake::flush_last_seen(fleet.clone(), writer.clone(), stopped.clone());
+        let retaining = tokio::spawn(retention::run(db.clone(), lease.clone(), stopped.clone()));
         let parts = Parts { db, fleet, nudge_repo, driver, lease, progress, settings, operator_token };
         let serving = serve_operators(operators, &parts, stopped);
         let tasks = vec![
@@ -164,6 +167,7 @@ impl App {
             ("repository task", syncing),
             ("rollout driver", driving),
             ("last seen task", tokio::spawn(seeing)),
+            ("retention task", retaining),
         ];
         let agents_address = server.local_address();
         Ok(Self {
@@ -303,6 +307,7 @@ fn serve_operators(
             parts.nudge_repo.clone(),
             parts.driver.clone(),
             parts.lease.clone(),
+            WindowExtender::new(parts.db.clone(), parts.lease.clone(), Arc::new(parts.fleet.clone())),
         )),
         operator_token: Arc::clone(&parts.operator_token),
     });

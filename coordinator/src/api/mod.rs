@@ -18,6 +18,7 @@ mod tests;
 use crate::fleet::{FleetHandle, LiveHost};
 use crate::store::Db;
 use crate::tasks::lease::{Lead, StandsBy};
+use crate::tasks::window::Extension;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -84,6 +85,9 @@ pub trait Operations: Send + Sync {
 
     /// Which coordinator this is, and whether it leads.
     fn term(&self) -> Term;
+
+    /// Gives the open change of a host another confirm window.
+    fn extend(&self, extension: Extension) -> SteerFuture<'_>;
 
     /// Hands a command to the driver of a rollout; the driver stores the reason and the new phase.
     fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_>;

@@ -4,24 +4,26 @@ use crate::api::{Operations, RolloutCommand, SteerError, SteerFuture, Term};
 use crate::tasks::lease::{LeaseHandle, StandsBy};
 use crate::tasks::repo_sync::RepoHandle;
 use crate::tasks::rollout_driver::{RolloutCommandError, RolloutHandle, RolloutVerb};
+use crate::tasks::window::{ExtendError, Extension, WindowExtender};
 use model::RolloutId;
 
 /// Who acts, until there are users with names.
 const ACTOR: &str = "operator";
 
 /// The actions of operators.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OperatorActions {
     repo: RepoHandle,
     driver: RolloutHandle,
     lease: LeaseHandle,
+    windows: WindowExtender,
 }
 
 impl OperatorActions {
     /// Actions through these handles.
     #[must_use]
-    pub fn new(repo: RepoHandle, driver: RolloutHandle, lease: LeaseHandle) -> Self {
-        Self { repo, driver, lease }
+    pub fn new(repo: RepoHandle, driver: RolloutHandle, lease: LeaseHandle, windows: WindowExtender) -> Self {
+        Self { repo, driver, lease, windows }
     }
 }
 
@@ -34,6 +36,22 @@ impl Operations for OperatorActions {
 
     fn term(&self) -> Term {
         Term { coordinator: self.lease.name().to_owned(), lead: self.lease.lead() }
+    }
+
+    fn extend(&self, extension: Extension) -> SteerFuture<'_> {
+        Box::pin(async move {
+            self.windows.extend(&extension).await.map_err(|error| match error {
+                ExtendError::OutOfBounds(_)
+                | ExtendError::NoRollout(_)
+                | ExtendError::NotItsHost { .. }
+                | ExtendError::Ended { .. }
+                | ExtendError::NotAtWork(_)
+                | ExtendError::NotSent { .. } => SteerError::Conflict(error.to_string()),
+                ExtendError::StandsBy(_) | ExtendError::Store(_) => {
+                    SteerError::Unavailable(error.to_string())
+                }
+            })
+        })
     }
 
     fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_> {

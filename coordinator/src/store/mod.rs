@@ -30,9 +30,12 @@ mod object_rows;
 pub mod observations;
 pub mod outcomes;
 pub mod plans;
+pub mod retention;
 pub mod rfcs;
 pub mod rollouts;
 pub mod tokens;
+pub mod undone;
+pub mod witness_waivers;
 pub mod writer;
 
 #[cfg(test)]

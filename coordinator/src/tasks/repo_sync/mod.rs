@@ -32,8 +32,16 @@ use sync::Sync;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-/// Wait after a new observation, so that one look serves many.
+/// Wait after a new observation, so that one look serves many. Doubles with every look that led to the same refusal, so that
+/// a host that changes all the time does not have the whole fleet planned again and again.
 const OBSERVED_WAIT: Duration = Duration::from_millis(300);
+/// Longest such wait.
+const OBSERVED_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// How long a refused head waits after looks of hosts that changed nothing.
+fn observed_wait(same_refusals: u32) -> Duration {
+    OBSERVED_WAIT.saturating_mul(2_u32.saturating_pow(same_refusals)).min(OBSERVED_WAIT_MAX)
+}
 
 /// How it stands with the repository; in memory only.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -170,7 +178,11 @@ async fn run(mut sync: Sync, handle: RepoHandle, pace: Pace) {
             () = super::stopped(&mut stop) => return,
             () = tokio::time::sleep(poll) => {}
             () = handle.nudge.notified() => {}
-            () = handle.seen.notified(), if sync.waits_for_hosts() => tokio::time::sleep(OBSERVED_WAIT).await,
+            () = handle.seen.notified(), if sync.waits_for_hosts() => tokio::select! {
+                () = super::stopped(&mut stop) => return,
+                () = tokio::time::sleep(sync.observed_wait()) => {}
+                () = handle.nudge.notified() => {}
+            },
         }
     }
 }
