@@ -5,9 +5,6 @@ use crate::tasks::repo_sync::RepoHandle;
 use crate::tasks::rollout_driver::{RolloutCommandError, RolloutHandle, RolloutVerb};
 use model::RolloutId;
 
-/// Who acts, until there are users with names.
-const ACTOR: &str = "operator";
-
 /// The actions of operators.
 #[derive(Clone, Debug)]
 pub struct OperatorActions {
@@ -28,14 +25,20 @@ impl Operations for OperatorActions {
         self.repo.nudge();
     }
 
-    fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_> {
+    fn steer(
+        &self,
+        rollout: RolloutId,
+        command: RolloutCommand,
+        actor: String,
+        reason: String,
+    ) -> SteerFuture<'_> {
         let verb = match command {
             RolloutCommand::Pause => RolloutVerb::Pause,
             RolloutCommand::Resume => RolloutVerb::Resume,
             RolloutCommand::Abort => RolloutVerb::Abort,
         };
         Box::pin(async move {
-            let moved = self.driver.command(&rollout, verb, ACTOR, &reason).await;
+            let moved = self.driver.command(&rollout, verb, &actor, &reason).await;
             moved.map(|_| ()).map_err(|error| match error {
                 RolloutCommandError::NotFound(_)
                 | RolloutCommandError::NotPossible { .. }

@@ -19,11 +19,14 @@ mod error;
 mod row;
 mod sql;
 
+pub mod api_tokens;
 pub mod audit;
+pub mod census;
 pub mod changes;
 pub mod drift;
 pub mod hosts;
 pub mod inbox;
+pub mod logins;
 pub mod meta;
 mod object_rows;
 pub mod observations;
@@ -31,7 +34,9 @@ pub mod outcomes;
 pub mod plans;
 pub mod rfcs;
 pub mod rollouts;
+pub mod sessions;
 pub mod tokens;
+pub mod users;
 pub mod writer;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod offline;
 mod online;
+mod people;
 
 use super::run_on;
 use super::screen::Surface;

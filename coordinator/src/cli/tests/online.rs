@@ -44,7 +44,7 @@ fn acts_and_reports_refusals() {
     assert_eq!(token.code, 0, "{}", token.err);
     assert!(token.out.starts_with("pointsman-enrol-"), "{}", token.out);
     assert_eq!(against(&rig, &["rollout", "pause", "rollout-c1", "--reason", "lunch"]).code, 0);
-    assert_eq!(rig.actions(), ["pause rollout-c1: lunch"]);
+    assert_eq!(rig.actions(), ["pause rollout-c1 by operator: lunch"]);
     assert_eq!(against(&rig, &["sync"]).code, 0);
     let unknown = against(&rig, &["host", "show", "esx99"]);
     assert_eq!(unknown.code, 1);

@@ -27,11 +27,13 @@ macro_rules! bulk_statements {
 mod changes;
 mod fleet;
 mod observed;
+mod people;
 mod records;
 
 pub use changes::*;
 pub use fleet::*;
 pub use observed::*;
+pub use people::*;
 pub use records::*;
 
 /// Starts a unit of work on SQLite: takes the write lock at once, so that it cannot fail half way.
@@ -73,7 +75,7 @@ impl Bulk {
 /// Every statement with its name; multi-row ones with two rows.
 #[cfg(test)]
 pub fn registry() -> Vec<(&'static str, String)> {
-    let single = [fleet::ALL, observed::ALL, changes::ALL, records::ALL].concat();
+    let single = [fleet::ALL, observed::ALL, changes::ALL, records::ALL, people::ALL].concat();
     let bulk = [fleet::BULK, observed::BULK, changes::BULK].concat();
     let single = single.into_iter().map(|(name, text)| (name, text.to_owned()));
     single.chain(bulk.into_iter().map(|(name, form)| (name, form.text(2)))).collect()
