@@ -3,6 +3,13 @@
 //! Owns: the JSON form of every answer and request below `/api/v1`. Documents of `model` stand in them as they are.
 //! Must not: read the database. Called by the handlers and by the operator's verbs.
 
+mod people;
+
+pub use people::{
+    ApiTokenRequest, ApiTokenView, PasswordRequest, RedeemRequest, SessionView, SignInMethodsView,
+    SignInRequest, UserChangeRequest, UserRequest, UserView, WhoamiView,
+};
+
 use model::{
     ApplyOutcome, ApplyPhase, ChangeId, Difference, Disruption, Finding, Generation, GroupDocument,
     HostFacts, HostGroupId, HostId, Labels, ObservedNetwork, PlanDigest, RfcFrontMatter, RfcId, RolloutId,

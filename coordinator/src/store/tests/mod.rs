@@ -9,6 +9,7 @@ mod hosts;
 mod inconsistent;
 mod observations;
 mod open;
+mod people;
 mod records;
 mod releases;
 mod statements;
