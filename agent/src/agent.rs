@@ -14,6 +14,7 @@ use crate::host::observe::Depth;
 use crate::host::worker::{Answer, CallOf, Job, Purpose, Worker};
 use crate::journal::{self, Journal, Opened};
 use crate::link::backoff::{Backoff, seed};
+use crate::link::renew::Keeper;
 use crate::link::stream::{Link, LinkEvent};
 use crate::settings::Settings;
 use engine::apply::{ApplyMachine, Effect, Event as ApplyEvent, JournalHealth, Seen};
@@ -54,6 +55,8 @@ pub struct Agent {
     clock: Clock,
     boot: BootId,
     instance: String,
+    /// As last read.
+    system_uuid: String,
     machine: ApplyMachine,
     journal: Journal,
     worker: Worker,
@@ -106,7 +109,7 @@ pub async fn run(
     let hurry = Arc::new(Notify::new());
     let process = clock.now().wall.0 ^ (u64::from(std::process::id()) << 32);
     let instance = format!("{}-{process:x}", std::process::id());
-    let (hello, hello_seen) = watch::channel(hello(&machine, &boot, &instance));
+    let (hello, hello_seen) = watch::channel(hello(&machine, &boot, &instance, ""));
     let helper = Link {
         settings: Arc::clone(&settings),
         hello: hello_seen,
@@ -115,6 +118,13 @@ pub async fn run(
         hurry: Arc::clone(&hurry),
         backoff: Backoff::new(seed(settings.host_id.as_str(), process), settings.reconnect_max),
     };
+    let keeper = Keeper {
+        settings: Arc::clone(&settings),
+        hello: hello.subscribe(),
+        hurry: Arc::clone(&hurry),
+        backoff: helper.backoff.clone(),
+    };
+    tokio::spawn(keeper.run());
     tokio::spawn(helper.run());
 
     let now = Instant::now();
@@ -124,6 +134,7 @@ pub async fn run(
         clock,
         boot,
         instance,
+        system_uuid: String::new(),
         machine,
         journal,
         worker,
@@ -148,7 +159,7 @@ pub async fn run(
     agent.listen(Ears { link, host, confirms: confirm_answers, local }).await
 }
 
-fn hello(machine: &ApplyMachine, boot: &BootId, instance: &str) -> AgentHello {
+fn hello(machine: &ApplyMachine, boot: &BootId, instance: &str, system_uuid: &str) -> AgentHello {
     AgentHello {
         protocol_min: proto::PROTOCOL_MIN,
         protocol_max: proto::PROTOCOL_MAX,
@@ -159,6 +170,9 @@ fn hello(machine: &ApplyMachine, boot: &BootId, instance: &str) -> AgentHello {
         committed_generation: machine.memory().committed_generation(),
         open_change: machine.state().order().map(|order| order.change.clone()),
         phase: machine.phase(),
+        system_uuid: system_uuid.to_owned(),
+        approver_set_version: 0,
+        approval_mode: model::ApprovalMode::Off,
     }
 }
 
@@ -180,7 +194,8 @@ impl Agent {
                 None => anyhow::bail!("a helper of the agent has ended: it must be started again"),
             }
             self.beat(Instant::now());
-            self.hello.send_replace(hello(&self.machine, &self.boot, &self.instance));
+            let hello = hello(&self.machine, &self.boot, &self.instance, &self.system_uuid);
+            self.hello.send_replace(hello);
             if self.may_end() {
                 return Ok(());
             }
@@ -305,6 +320,7 @@ impl Agent {
             FromCoordinator::Welcome { .. }
             | FromCoordinator::Order(_)
             | FromCoordinator::Goodbye { .. }
+            | FromCoordinator::ApproverSet(_)
             | FromCoordinator::Ping(_) => {
                 tracing::warn!("message of the coordinator out of turn");
             }
@@ -318,6 +334,7 @@ impl Agent {
                 match result {
                     Err(error) => tracing::warn!(error, "the host cannot be read"),
                     Ok(observed) => {
+                        self.system_uuid.clone_from(&observed.facts.uuid);
                         if self.machine.phase() == ApplyPhase::Idle {
                             self.watch_drift(&observed);
                         }

@@ -83,6 +83,8 @@ pub enum RefusalReason {
         /// Which rule and where.
         detail: String,
     },
+    /// Approvers, or the coordinator itself, did not prove the order.
+    Unproven(crate::Unproven),
     /// The order itself cannot be understood.
     Malformed {
         /// What is wrong.
@@ -147,4 +149,7 @@ pub struct ApplyOutcome {
     /// esxcli calls made for this order, reads included.
     #[serde(default)]
     pub esxcli_calls: u32,
+    /// What is to be said of its approval; nothing when it was proven as it should be, or not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<crate::ApprovalNote>,
 }

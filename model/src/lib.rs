@@ -11,8 +11,10 @@ mod desired;
 mod document;
 mod drift;
 mod finding;
+mod hash;
 mod host;
 mod id;
+mod identity;
 mod known;
 mod local;
 mod mac;
@@ -24,6 +26,7 @@ mod order;
 mod plan;
 mod policy;
 mod probe;
+mod release;
 mod rfc;
 mod rollout;
 mod site;
@@ -42,8 +45,10 @@ pub use document::{
 };
 pub use drift::{Difference, DifferenceKind, DriftReport};
 pub use finding::{Component, Finding, Severity, Span};
+pub use hash::{InvalidHash, SHA256_BYTES, Sha256Hash};
 pub use host::{BootId, HostFacts, Labels};
 pub use id::{ChangeId, Generation, GenerationCheck, HostGroupId, HostId, InvalidId, RfcId, RolloutId};
+pub use identity::KeyFingerprint;
 pub use known::Known;
 pub use local::{LocalAction, LocalVerb};
 pub use mac::{InvalidMac, MacAddress};
@@ -65,6 +70,11 @@ pub use policy::{
     ShapingRate, TeamingPolicy, UplinkOrder,
 };
 pub use probe::{Probe, ProbeResult, ProbeVerdict};
+pub use release::{
+    APPROVER_SET_BYTES_MAX, ApprovalMode, ApprovalNote, Approver, ApproverRotation, ApproverSet,
+    MANIFEST_BYTES_MAX, PATH_STEPS_MAX, RELEASE_FORMAT, ROTATION_BYTES_MAX, ReleaseLeaf, ReleaseManifest,
+    ReleaseProof, SIGNATURE_BYTES_MAX, SIGNATURES_MAX, Unproven, UnprovenKind,
+};
 pub use rfc::{
     Approvers, ChangeType, RfcFrontMatter, RfcImpact, RfcLinks, RfcRisk, RfcRollout, RfcStatus, RfcTargets,
 };

@@ -22,8 +22,12 @@ pub const PROTOCOL_MIN: u32 = 1;
 pub const PROTOCOL_MAX: u32 = 1;
 /// Largest JSON document inside a message (order, observation, outcome, drift report), in bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
-/// Largest message on the wire, in bytes: a document and its envelope.
-pub const MESSAGE_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + 4 * 1024;
+/// Largest proof beside an order, in bytes: manifest, signatures, path.
+pub const PROOF_BYTES_MAX: usize = model::MANIFEST_BYTES_MAX
+    + model::SIGNATURES_MAX * model::SIGNATURE_BYTES_MAX
+    + model::PATH_STEPS_MAX * model::SHA256_BYTES;
+/// Largest message on the wire, in bytes: a document, the proof of an order, and the envelope.
+pub const MESSAGE_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + PROOF_BYTES_MAX + 4 * 1024;
 /// Largest certificate request or certificate text, in bytes.
 pub const PEM_BYTES_MAX: usize = 16 * 1024;
 
@@ -32,4 +36,10 @@ pub const PEM_BYTES_MAX: usize = 16 * 1024;
 pub fn agree_protocol(other_min: u32, other_max: u32) -> Option<u32> {
     let newest = PROTOCOL_MAX.min(other_max);
     (newest >= PROTOCOL_MIN.max(other_min)).then_some(newest)
+}
+
+/// How large an agent's message is on the wire, in bytes.
+#[must_use]
+pub fn wire_bytes(message: &v1::AgentMessage) -> usize {
+    prost::Message::encoded_len(message)
 }

@@ -16,6 +16,7 @@ fn closed(generation: u64) -> Record {
         kind: OutcomeKind::RolledBack { reason: "test".to_owned() },
         steps_run: 1,
         esxcli_calls: 2,
+        approval: None,
     };
     let content = ContentHash("abc".to_owned());
     Record::Closed(Box::new(Closing { content, outcome, committed: None, persist_due: false, undone: false }))

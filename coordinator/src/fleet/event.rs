@@ -2,7 +2,7 @@
 
 use super::outgoing::Outgoing;
 use model::{ApplyOutcome, DriftReport, HostId, LocalAction, ObservedNetwork};
-use proto::convert::{AgentHello, FromCoordinator, StepProgress};
+use proto::convert::{AgentHello, FromCoordinator, SetAck, StepProgress};
 use std::net::SocketAddr;
 
 /// One stream of one host; grows with every stream, so that a late `Disconnected` of an older
@@ -38,13 +38,6 @@ impl std::fmt::Debug for Ack {
 /// Something happened with a host. The host is always the one its certificate names.
 #[derive(Debug)]
 pub enum FleetEvent {
-    /// A host enrolled and holds a certificate now.
-    Enrolled {
-        /// The host.
-        host: HostId,
-        /// From where.
-        remote: SocketAddr,
-    },
     /// A host's stream is open. A second one without a `Disconnected` between replaced the first.
     Connected {
         /// The host.
@@ -102,6 +95,13 @@ pub enum FleetEvent {
         action: LocalAction,
         /// Call after the commit.
         ack: Ack,
+    },
+    /// What became of an approver set that was offered to a host.
+    ApproverSet {
+        /// The host.
+        host: HostId,
+        /// What it holds now, or why it refused.
+        answer: SetAck,
     },
     /// A step was done.
     Progress {

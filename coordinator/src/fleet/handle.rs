@@ -1,10 +1,12 @@
 //! What the rest of the coordinator may ask of the fleet.
 
 use super::event::SessionId;
+use super::identity::Denial;
+use super::outgoing::Ending;
 use super::ping::OpenPings;
 use super::registry::Registry;
-use model::{ApplyPhase, BootId, Generation, HostId, Order, Wall};
-use proto::convert::FromCoordinator;
+use model::{ApplyPhase, BootId, Generation, HostId, KeyFingerprint, Order, Wall};
+use proto::convert::{FromCoordinator, OfferedOrder};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -72,6 +74,13 @@ impl FleetHandle {
         self.registry.get(host).is_some()
     }
 
+    /// Ends the stream of a host, unless it was opened with the key that is still good. Tells whether one was ended.
+    pub fn cut(&self, host: &HostId, good: Option<&KeyFingerprint>, why: Denial) -> bool {
+        let Some(slot) = self.registry.get(host).filter(|slot| Some(&slot.key) != good) else { return false };
+        slot.outgoing.end(Ending::Denied(why));
+        true
+    }
+
     /// Every live host, in order of name.
     pub fn snapshot(&self) -> Vec<LiveHost> {
         self.registry.snapshot()
@@ -84,7 +93,9 @@ impl FleetHandle {
             let detail = format!("it is for {}, not for {host}", order.host);
             return Err(SendOrderError::NotSendable { detail });
         }
-        self.offer(host, FromCoordinator::Order(Box::new(order)))
+        let offered = OfferedOrder::without_proof(&order)
+            .map_err(|error| SendOrderError::NotSendable { detail: error.to_string() })?;
+        self.offer(host, FromCoordinator::Order(Box::new(offered)))
     }
 
     /// Asks a host to read itself and report.

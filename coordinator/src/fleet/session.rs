@@ -3,21 +3,29 @@
 
 use super::connection::ConnectionState;
 use super::event::{Ack, FleetEvent, SessionId};
-use super::outgoing::{Ending, Item, Outgoing};
+use super::outgoing::{Ending, Inlet, Outgoing};
+use super::pace::Bucket;
 use super::registry::{Claim, Slot};
 use super::service::Shared;
-use crate::trust::PeerId;
-use model::HostId;
+use super::settings::MESSAGE_UNIT_BYTES;
+use super::wall_now;
+use crate::trust::{PeerId, usable_uuid};
+use model::{HostId, KeyFingerprint};
 use proto::convert::{AgentHello, FromAgent, FromCoordinator};
 use proto::v1::AgentMessage;
 use proto::{PROTOCOL_MAX, PROTOCOL_MIN, agree_protocol};
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tonic::{Code, Status, Streaming};
 
 /// How often a claim is tried again because the holder changed meanwhile.
 const CLAIM_ATTEMPTS_MAX: u32 = 4;
+/// How often within the write timeout it is looked whether messages wait.
+const WRITE_LOOKS: u32 = 4;
+/// A host whose certificate ran out comes back within this time.
+const RENEWED_SPREAD: model::Millis = model::Millis(5_000);
 
 /// A stream before and while it runs.
 pub(super) struct Session {
@@ -25,11 +33,17 @@ pub(super) struct Session {
     host: HostId,
     /// Serial number of the host's certificate.
     serial: String,
+    key: KeyFingerprint,
+    /// End of the host's certificate.
+    certificate_ends: Instant,
     connection: Arc<ConnectionState>,
     inbound: Streaming<AgentMessage>,
-    queue: mpsc::Sender<Item>,
+    inlet: Inlet,
     outgoing: Outgoing,
     shutdown: watch::Receiver<bool>,
+    pace: Bucket,
+    /// The machine the host said it is on.
+    machine: Option<String>,
 }
 
 fn broken(status: &Status) -> Ending {
@@ -46,12 +60,30 @@ impl Session {
         peer: PeerId,
         connection: Arc<ConnectionState>,
         inbound: Streaming<AgentMessage>,
-        queue: mpsc::Sender<Item>,
+        inlet: Inlet,
     ) -> Self {
-        let outgoing = Outgoing::new(&queue, Arc::clone(&connection));
+        let outgoing = Outgoing::new(&inlet.queue, Arc::clone(&connection));
         let shutdown = shared.shutdown.clone();
-        let PeerId { host, serial } = peer;
-        Self { shared, host, serial, connection, inbound, queue, outgoing, shutdown }
+        let PeerId { host, serial, key, expires } = peer;
+        let now = Instant::now();
+        let left = Duration::from_millis(expires.0.saturating_sub(wall_now().0));
+        let settings = &shared.settings;
+        let pace = Bucket::new(settings.messages_per_sec, settings.messages_burst, now);
+        let (certificate_ends, machine) = (now + left, None);
+        Self {
+            shared,
+            host,
+            serial,
+            key,
+            certificate_ends,
+            connection,
+            inbound,
+            inlet,
+            outgoing,
+            shutdown,
+            pace,
+            machine,
+        }
     }
 
     /// Runs the stream to its end.
@@ -60,10 +92,13 @@ impl Session {
         tracing::info!(host = %self.host, remote = %self.connection.facts.remote, reason = %ending, "stream ended");
         if let Some(status) = ending.status() {
             // A full queue loses the status: its reader does not read.
-            let _ = self.queue.try_send(Err(status));
+            let _ = self.inlet.queue.try_send(Err(status));
         }
-        if ending.closes_connection() {
-            self.connection.close();
+        if let Some(wait) = ending.closes_connection() {
+            let connection = Arc::clone(&self.connection);
+            drop(self);
+            tokio::time::sleep(wait).await;
+            connection.close();
         }
     }
 
@@ -73,7 +108,11 @@ impl Session {
             Err(ending) => return ending,
         };
         let session = SessionId(self.shared.next_session());
-        let slot = Arc::new(Slot::new(self.host.clone(), session, hello, self.outgoing.clone()));
+        if let Err(ending) = self.note_machine(&hello.system_uuid).await {
+            return ending;
+        }
+        let bound = (self.host.clone(), self.key.clone());
+        let slot = Arc::new(Slot::new(bound, session, hello, self.outgoing.clone()));
         if let Err(ending) = self.claim(&slot).await {
             return ending;
         }
@@ -108,6 +147,17 @@ impl Session {
             theirs_max: hello.protocol_max,
         })?;
         Ok((hello, protocol))
+    }
+
+    /// The host says on which machine it is; one that it cannot be on ends the stream.
+    async fn note_machine(&mut self, system_uuid: &str) -> Result<(), Ending> {
+        let Some(machine) = usable_uuid(system_uuid).filter(|uuid| self.machine.as_ref() != Some(uuid))
+        else {
+            return Ok(());
+        };
+        self.shared.identities.machine(self.host.clone(), machine.clone()).await?;
+        self.machine = Some(machine);
+        Ok(())
     }
 
     /// Makes this stream the host's. Another agent process that holds the host is asked whether
@@ -161,7 +211,9 @@ impl Session {
 
     async fn converse(&mut self, slot: &Slot) -> Ending {
         let silence_max = self.shared.settings.silence_max();
+        let write_timeout = self.shared.settings.write_timeout;
         let mut silent_at = Instant::now() + silence_max;
+        let mut look_at = Instant::now();
         loop {
             let message = tokio::select! {
                 biased;
@@ -174,6 +226,19 @@ impl Session {
                 }
                 message = self.inbound.message() => message,
                 () = sleep_until(silent_at) => return Ending::Silent,
+                () = sleep_until(self.certificate_ends) => {
+                    // An agent that renewed in time comes back with its new certificate.
+                    let _ = self.outgoing.offer(FromCoordinator::Goodbye { spread: RENEWED_SPREAD });
+                    return Ending::CertificateEnded;
+                }
+                () = sleep_until(look_at) => {
+                    let now = Instant::now();
+                    if self.inlet.stuck(write_timeout, now) {
+                        return Ending::SlowReader;
+                    }
+                    look_at = now + write_timeout / WRITE_LOOKS;
+                    continue;
+                }
             };
             let taken = match message {
                 Ok(Some(message)) => {
@@ -190,7 +255,18 @@ impl Session {
         }
     }
 
-    async fn take(&self, slot: &Slot, message: AgentMessage) -> Result<(), Ending> {
+    /// Large messages cost more: what counts is the work they make.
+    fn pay_for(&mut self, message: &AgentMessage) -> Result<(), Ending> {
+        let units = proto::wire_bytes(message) / MESSAGE_UNIT_BYTES;
+        let cost = u32::try_from(units).unwrap_or(u32::MAX).saturating_add(1);
+        if self.pace.take(cost, Instant::now()) {
+            return Ok(());
+        }
+        Err(Ending::Flooding { per_sec: self.shared.settings.messages_per_sec })
+    }
+
+    async fn take(&mut self, slot: &Slot, message: AgentMessage) -> Result<(), Ending> {
+        self.pay_for(&message)?;
         let host = self.host.clone();
         let message = FromAgent::try_from(message).map_err(|error| Ending::Invalid(error.to_string()))?;
         let event = match message {
@@ -205,6 +281,7 @@ impl Session {
             }
             FromAgent::Observation(report) => {
                 let proto::convert::ObservationReport { observed, hash, esxcli_calls } = *report;
+                self.note_machine(&observed.facts.uuid).await?;
                 let ack = self.ack(FromCoordinator::ObservationAck { hash: hash.clone() });
                 FleetEvent::Observation { host, observed: Box::new(observed), hash, calls: esxcli_calls, ack }
             }
@@ -222,6 +299,7 @@ impl Session {
                 let ack = self.ack(FromCoordinator::LocalAck { sequence: action.sequence });
                 FleetEvent::Local { host, action, ack }
             }
+            FromAgent::ApproverSetAck(answer) => FleetEvent::ApproverSet { host, answer },
             FromAgent::Drift(report) => {
                 if report.host != host {
                     let text = format!("a drift report about {}, which is not this host", report.host);

@@ -1,12 +1,15 @@
 //! The agents' port over real TCP, TLS and gRPC: the good way, and everybody who should not get in.
 
+mod identities;
+mod limits;
 mod rig;
 
 use super::*;
 use crate::trust::Authority;
 use model::{ApplyOutcome, ApplyPhase, DriftReport, Generation, OutcomeKind, PlanDigest, ProbeVerdict, Wall};
 use proto::convert::{
-    ConfirmQuestion, EnrolAnswer, EnrolQuestion, FromAgent, FromCoordinator, ObservationReport, PingReport,
+    ConfirmQuestion, EnrolAnswer, EnrolQuestion, EnrolReply, FromAgent, FromCoordinator, ObservationReport,
+    OfferedOrder, PingReport,
 };
 use proto::v1;
 use rig::*;
@@ -22,12 +25,18 @@ fn outcome() -> ApplyOutcome {
         kind: OutcomeKind::Committed,
         steps_run: 3,
         esxcli_calls: 9,
+        approval: None,
     }
 }
 
 fn confirm_request() -> v1::ConfirmRequest {
     let plan_digest = PlanDigest("ab".into());
     ConfirmQuestion { change: change(), generation: Generation(7), plan_digest }.into()
+}
+
+fn enrol_question(token: &str, name: &str, csr_pem: &str) -> EnrolQuestion {
+    let system_uuid = String::new();
+    EnrolQuestion { token: token.into(), host: host(name), csr_pem: csr_pem.into(), system_uuid }
 }
 
 fn settings() -> FleetSettings {
@@ -40,11 +49,12 @@ async fn a_host_enrols_takes_an_order_confirms_and_is_acknowledged() {
     let token = rig.token("esx01").await;
     let (key, csr_pem) = request();
     let mut anonymous = client(rig.address, &rig.authority, None).await.unwrap();
-    let question = EnrolQuestion { token: token.reveal().into(), host: host("esx01"), csr_pem };
+    let question = enrol_question(token.reveal(), "esx01", &csr_pem);
     let answer = within(anonymous.enrol(v1::EnrolRequest::from(question))).await.unwrap();
-    let EnrolAnswer { certificate_pem, ca_pem } = answer.into_inner().try_into().unwrap();
-    assert_eq!(ca_pem, rig.authority.certificate_pem());
-    assert!(matches!(rig.event().await, FleetEvent::Enrolled { host, .. } if host.as_str() == "esx01"));
+    let EnrolReply::Certified(answer) = answer.into_inner().try_into().unwrap() else { panic!() };
+    let EnrolAnswer { certificate_pem, ca_pem, order_key: _ } = answer;
+    assert_eq!(ca_pem, rig.authority.root_pem());
+    assert_eq!(rig.audited().await, ["host.enrolled"]);
 
     let identity = Identity::new(&certificate_pem, &key);
     let connection = client(rig.address, &rig.authority, Some(&identity)).await.unwrap();
@@ -56,7 +66,10 @@ async fn a_host_enrols_takes_an_order_confirms_and_is_acknowledged() {
     assert!(rig.fleet.connected(&host("esx01")));
 
     rig.fleet.send_order(&host("esx01"), order("esx01", 7)).unwrap();
-    assert_eq!(agent.next().await, FromCoordinator::Order(Box::new(order("esx01", 7))));
+    assert_eq!(
+        agent.next().await,
+        FromCoordinator::Order(Box::new(OfferedOrder::without_proof(&order("esx01", 7)).unwrap()))
+    );
     rig.fleet.observe_now(&host("esx01")).unwrap();
     assert_eq!(agent.next().await, FromCoordinator::ObserveNow);
 
@@ -172,7 +185,7 @@ async fn a_token_works_once_and_only_for_its_host() {
     let (_, csr_pem) = request();
     let mut client = client(rig.address, &rig.authority, None).await.unwrap();
     let mut enrol = async |token: &str, name: &str, csr_pem: &str| {
-        let question = EnrolQuestion { token: token.into(), host: host(name), csr_pem: csr_pem.into() };
+        let question = enrol_question(token, name, csr_pem);
         within(client.enrol(v1::EnrolRequest::from(question)))
             .await
             .map(|_| ())
@@ -215,7 +228,9 @@ async fn garbage_on_the_port_is_dropped() {
 #[tokio::test]
 async fn slow_handshakes_do_not_hold_others_up() {
     let handshake_timeout = Duration::from_secs(3600);
-    let mut rig = Rig::start(FleetSettings { handshake_timeout, ..settings() }).await;
+    let handshakes_per_source_max = settings().handshakes_max;
+    let limits = FleetSettings { handshake_timeout, handshakes_per_source_max, ..settings() };
+    let mut rig = Rig::start(limits).await;
     let mut slow = Vec::new();
     for _ in 0..settings().handshakes_max - 1 {
         slow.push(slow_handshake(&rig).await);

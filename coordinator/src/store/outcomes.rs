@@ -56,6 +56,7 @@ impl TryFrom<OutcomeRow> for OutcomeRecord {
                 kind,
                 steps_run: at.number("steps_run", steps_run)?,
                 esxcli_calls: at.number("esxcli_calls", esxcli_calls)?,
+                approval: None,
             },
             received: at.wall("received_at", received_at)?,
         })
@@ -70,7 +71,8 @@ pub async fn record(
     outcome: &ApplyOutcome,
     now: Wall,
 ) -> Result<RecordedOutcome, StoreError> {
-    let ApplyOutcome { change, generation, kind, steps_run, esxcli_calls } = outcome;
+    // What it says of its approval is kept by the audit trail.
+    let ApplyOutcome { change, generation, kind, steps_run, esxcli_calls, approval: _ } = outcome;
     let detail = json("outcome", kind)?;
     let kept = tx!(tx, c => sqlx::query(sql::OUTCOME_RECORD)
         .bind(host.as_str())

@@ -12,13 +12,12 @@ use super::rollout_driver::RolloutHandle;
 use super::wall_now;
 use crate::fleet::{AgentHello, FleetEvent, FleetHandle, SessionId};
 use crate::store::audit::{self, AuditEntry};
-use crate::store::hosts::HostStatus;
 use crate::store::observations::RecordedObservation;
 use crate::store::outcomes::RecordedOutcome;
 use crate::store::writer::Writer;
 use crate::store::{Db, StoreError, hosts};
 use model::{ApplyOutcome, DriftReport, HostId, LocalAction, ObservedNetwork, Wall};
-use proto::convert::StepProgress;
+use proto::convert::{SetAck, StepProgress};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -115,12 +114,12 @@ pub async fn flush_last_seen(fleet: FleetHandle, writer: Writer, mut stop: watch
 
 fn host_of(event: &FleetEvent) -> &HostId {
     match event {
-        FleetEvent::Enrolled { host, .. }
-        | FleetEvent::Connected { host, .. }
+        FleetEvent::Connected { host, .. }
         | FleetEvent::Disconnected { host, .. }
         | FleetEvent::Observation { host, .. }
         | FleetEvent::Outcome { host, .. }
         | FleetEvent::Drift { host, .. }
+        | FleetEvent::ApproverSet { host, .. }
         | FleetEvent::Local { host, .. }
         | FleetEvent::Progress { host, .. }
         | FleetEvent::DuplicateIdentity { host, .. } => host,
@@ -147,12 +146,9 @@ pub(super) struct Intake {
 impl Intake {
     pub(super) async fn take(&mut self, event: FleetEvent) -> Result<(), StoreError> {
         match event {
-            FleetEvent::Enrolled { host, remote } => {
-                self.enrol(&host, "host.enrolled", serde_json::json!({ "remote": remote })).await
-            }
             FleetEvent::Connected { host, session, hello, remote: _ } => {
                 self.sessions.insert(host.clone(), session);
-                let noted = self.connected(&host, &hello).await;
+                let noted = self.note_hello(&host, &hello).await;
                 self.parts.rollouts.host_connected(&host).await;
                 noted
             }
@@ -180,6 +176,7 @@ impl Intake {
                 Ok(())
             }
             FleetEvent::Drift { host, report } => self.drift(&host, *report).await,
+            FleetEvent::ApproverSet { host, answer } => self.approver_set(&host, &answer).await,
             FleetEvent::Progress { host, progress } => {
                 self.parts.progress.set(host, progress);
                 Ok(())
@@ -192,41 +189,11 @@ impl Intake {
         }
     }
 
-    async fn enrol(&self, host: &HostId, action: &str, detail: serde_json::Value) -> Result<(), StoreError> {
-        let now = wall_now();
-        let mut tx = self.parts.db.begin().await?;
-        hosts::enrol(&mut tx, host, None, now).await?;
-        audit::append(&mut tx, &entry(host, action, detail, now)).await?;
-        tx.commit().await
-    }
-
-    async fn connected(&self, host: &HostId, hello: &AgentHello) -> Result<(), StoreError> {
-        if let Err(error) = self.note_hello(host, hello).await {
-            if !is_unknown(&error) {
-                return Err(error);
-            }
-            self.adopt(host).await?;
-            return self.note_hello(host, hello).await;
-        }
-        // Named by the documents, but its enrolment was lost to a crash between certificate and row.
-        let row = hosts::get(&self.parts.db, host).await?;
-        if row.is_some_and(|row| row.status == HostStatus::Expected) {
-            self.adopt(host).await?;
-        }
-        Ok(())
-    }
-
     async fn note_hello(&self, host: &HostId, hello: &AgentHello) -> Result<(), StoreError> {
         let mut tx = self.parts.db.begin().await?;
         hosts::note_agent(&mut tx, host, &hello.agent_version, &hello.boot_id, wall_now()).await?;
         hosts::note_held_generation(&mut tx, host, hello.held_generation).await?;
         tx.commit().await
-    }
-
-    /// The host holds a certificate of ours but has no row: its enrolment was lost, or the database is older.
-    async fn adopt(&self, host: &HostId) -> Result<(), StoreError> {
-        let why = serde_json::json!({ "why": "has a certificate of ours, was not known here" });
-        self.enrol(host, "host.adopted", why).await
     }
 
     pub(super) async fn observation(
@@ -236,14 +203,7 @@ impl Intake {
         hash: String,
     ) -> Result<(), StoreError> {
         let writer = &self.parts.writer;
-        let recorded =
-            match writer.observation(host.clone(), observed.clone(), hash.clone(), wall_now()).await {
-                Err(error) if is_unknown(&error) => {
-                    self.adopt(host).await?;
-                    writer.observation(host.clone(), observed, hash, wall_now()).await?
-                }
-                other => other?,
-            };
+        let recorded = writer.observation(host.clone(), observed, hash, wall_now()).await?;
         if recorded == RecordedObservation::Changed {
             self.parts.repo.observed();
         }
@@ -254,10 +214,10 @@ impl Intake {
         self.parts.progress.clear(host);
         match self.parts.writer.outcome(host.clone(), outcome.clone(), wall_now()).await {
             Ok(RecordedOutcome::Kept) => {
-                let ApplyOutcome { change, generation, kind, steps_run, esxcli_calls } = &outcome;
+                let ApplyOutcome { change, generation, kind, steps_run, esxcli_calls, approval } = &outcome;
                 let detail = serde_json::json!({
                     "change": change, "generation": generation, "steps_run": steps_run,
-                    "esxcli_calls": esxcli_calls, "outcome": kind,
+                    "esxcli_calls": esxcli_calls, "outcome": kind, "approval": approval,
                 });
                 // The outcome is stored: a missing audit row must not keep the host from hearing so.
                 if let Err(error) = self.note(host, &format!("host.{}", kind.as_str()), detail).await {
@@ -285,6 +245,15 @@ impl Intake {
             "opened": change.opened, "kept": change.kept, "resolved": change.resolved, "differences": objects,
         });
         self.note(host, "host.drift", detail).await
+    }
+
+    async fn approver_set(&self, host: &HostId, answer: &SetAck) -> Result<(), StoreError> {
+        let SetAck { version, refused } = answer;
+        if let Some(refused) = refused {
+            tracing::warn!(%host, version, refused, "a host refused an approver set");
+        }
+        let detail = serde_json::json!({ "version": version, "refused": refused });
+        self.note(host, "host.approver_set", detail).await
     }
 
     /// An action at the console; one that is sent again because the answer was lost is stored once.

@@ -264,6 +264,7 @@ impl World {
             kind,
             steps_run: 1,
             esxcli_calls: 2,
+            approval: None,
         };
         let mut tx = self.db.begin().await.unwrap();
         outcomes::record(&mut tx, &order.host, &outcome, wall_now()).await.unwrap();

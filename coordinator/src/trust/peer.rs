@@ -1,7 +1,10 @@
 //! The host behind a certificate: exactly one name of the form `spiffe://<trust domain>/host/<id>`.
 //! The chain itself was verified by TLS; this only reads names.
 
-use model::HostId;
+use model::{HostId, KeyFingerprint, Wall};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// Why a certificate names no host.
@@ -23,6 +26,11 @@ pub enum PeerError {
     },
 }
 
+/// The fingerprint of a public key in DER (SubjectPublicKeyInfo).
+pub(super) fn fingerprint_of(public_key_info: &[u8]) -> KeyFingerprint {
+    KeyFingerprint::from_digest(&Sha256::digest(public_key_info).into())
+}
+
 /// The proven identity of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerId {
@@ -30,11 +38,16 @@ pub struct PeerId {
     pub host: HostId,
     /// Serial number of its certificate, hexadecimal.
     pub serial: String,
+    /// Its key.
+    pub key: KeyFingerprint,
+    /// Until when the certificate is good.
+    pub expires: Wall,
 }
 
 /// What is read from the authority's own certificate.
 pub(super) struct AuthorityFacts {
-    pub(super) trust_domain: String,
+    /// `None` when its names hold none.
+    pub(super) trust_domain: Option<String>,
     pub(super) public_key: Vec<u8>,
 }
 
@@ -89,17 +102,37 @@ pub fn peer_of(leaf_der: &[u8], trust_domain: &str) -> Result<PeerId, PeerError>
             uri: uri.chars().take(ECHO_CHARS_MAX).collect(),
             trust_domain: trust_domain.to_owned(),
         })?;
-    Ok(PeerId { host, serial: certificate.tbs_certificate.serial.to_str_radix(16) })
+    let body = &certificate.tbs_certificate;
+    Ok(PeerId {
+        host,
+        serial: body.serial.to_str_radix(16),
+        key: fingerprint_of(body.subject_pki.raw),
+        expires: end_of(&certificate),
+    })
+}
+
+fn end_of(certificate: &X509Certificate<'_>) -> Wall {
+    let secs = certificate.validity().not_after.timestamp();
+    Wall(u64::try_from(secs).unwrap_or(0).saturating_mul(1000))
+}
+
+/// Until when a certificate is good.
+pub(super) fn expires(der: &[u8]) -> Result<Wall, PeerError> {
+    parse(der).map(|certificate| end_of(&certificate))
+}
+
+/// The certificates of a PEM text, in its order.
+pub(super) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    CertificateDer::pem_slice_iter(pem.as_bytes())
+        .map(|one| one.map(CertificateDer::into_owned).map_err(|error| error.to_string()))
+        .collect()
 }
 
 /// Trust domain and public key of an authority's certificate.
 pub(super) fn authority_facts(der: &[u8]) -> Result<AuthorityFacts, PeerError> {
     let certificate = parse(der)?;
-    let uri = one_uri(&certificate)?;
-    let trust_domain = uri
-        .strip_prefix("spiffe://")
-        .filter(|name| !name.is_empty() && !name.contains('/'))
-        .ok_or_else(|| PeerError::Unreadable("its URI is no trust domain".to_owned()))?;
+    let domain = one_uri(&certificate).ok().and_then(|uri| uri.strip_prefix("spiffe://"));
+    let trust_domain = domain.filter(|name| !name.is_empty() && !name.contains('/')).map(str::to_owned);
     let public_key = certificate.tbs_certificate.subject_pki.subject_public_key.data.to_vec();
-    Ok(AuthorityFacts { trust_domain: trust_domain.to_owned(), public_key })
+    Ok(AuthorityFacts { trust_domain, public_key })
 }

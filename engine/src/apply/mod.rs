@@ -456,6 +456,7 @@ fn outcome_without_steps(order: &model::Order, kind: OutcomeKind, calls: u32) ->
         kind,
         steps_run: 0,
         esxcli_calls: calls,
+        approval: None,
     }
 }
 

@@ -27,6 +27,7 @@ impl UnreadableOrder {
             kind: OutcomeKind::Refused(reason),
             steps_run: 0,
             esxcli_calls: 0,
+            approval: None,
         })
     }
 }

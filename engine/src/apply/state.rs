@@ -139,6 +139,7 @@ impl Open {
             kind,
             steps_run: self.steps_run(),
             esxcli_calls: self.calls,
+            approval: None,
         }
     }
 }

@@ -54,6 +54,7 @@ pub(super) fn closed(number: u64, end: End) -> Record {
         kind,
         steps_run: 1,
         esxcli_calls: 2,
+        approval: None,
     };
     let committed = (end == End::Committed)
         .then(|| Committed { generation: Generation(number), desired: transaction(number, 0).order.desired });

@@ -3,10 +3,12 @@
 use super::document::{content_hash, from_json, to_json};
 use super::error::{WireError, bounded, short_text};
 use super::ping::PingReport;
+use super::proof::SetAck;
 use super::{phase_from_text, phase_to_text};
 use crate::v1;
 use model::{
-    ApplyOutcome, ApplyPhase, BootId, ChangeId, DriftReport, Generation, LocalAction, ObservedNetwork,
+    ApplyOutcome, ApplyPhase, ApprovalMode, BootId, ChangeId, DriftReport, Generation, LocalAction,
+    ObservedNetwork,
 };
 
 /// First message of a stream: who speaks and how far the host is.
@@ -30,6 +32,12 @@ pub struct AgentHello {
     pub open_change: Option<ChangeId>,
     /// Where the host is with it.
     pub phase: ApplyPhase,
+    /// System UUID as the host tells it; empty before the first reading.
+    pub system_uuid: String,
+    /// Version of the approver set the host has pinned; 0 for none.
+    pub approver_set_version: u64,
+    /// What the host does with an order that is not proven.
+    pub approval_mode: ApprovalMode,
 }
 
 /// A sign of life.
@@ -102,6 +110,8 @@ pub enum FromAgent {
     Local(LocalAction),
     /// What a ping found.
     Ping(PingReport),
+    /// What became of an offered approver set.
+    ApproverSetAck(SetAck),
 }
 
 /// A change id that may be empty on the wire.
@@ -142,7 +152,15 @@ impl TryFrom<v1::Hello> for AgentHello {
             committed_generation,
             open_change_id,
             phase,
+            system_uuid,
+            approver_set_version,
+            approval_mode,
         } = wire;
+        let not_a_mode = || WireError::NotThat {
+            field: "approval_mode",
+            text: bounded(&approval_mode),
+            what: "mode of approval",
+        };
         if instance_id.is_empty() {
             return Err(WireError::Missing { field: "instance_id" });
         }
@@ -156,6 +174,9 @@ impl TryFrom<v1::Hello> for AgentHello {
             committed_generation: generation("committed_generation", committed_generation)?,
             open_change: optional_change("open_change_id", open_change_id)?,
             phase: phase_from_text(&phase)?,
+            system_uuid: short_text("system_uuid", system_uuid)?,
+            approver_set_version,
+            approval_mode: ApprovalMode::from_word(&approval_mode).ok_or_else(not_a_mode)?,
         })
     }
 }
@@ -172,6 +193,9 @@ impl From<AgentHello> for v1::Hello {
             committed_generation,
             open_change,
             phase,
+            system_uuid,
+            approver_set_version,
+            approval_mode,
         } = hello;
         Self {
             protocol_min,
@@ -183,6 +207,9 @@ impl From<AgentHello> for v1::Hello {
             committed_generation: committed_generation.0,
             open_change_id: open_change.map(String::from).unwrap_or_default(),
             phase: phase_to_text(phase).to_owned(),
+            system_uuid,
+            approver_set_version,
+            approval_mode: approval_mode.as_str().to_owned(),
         }
     }
 }
@@ -324,6 +351,7 @@ impl TryFrom<v1::AgentMessage> for FromAgent {
                 Self::Local(from_json("action_json", &action_json)?)
             }
             Message::PingResult(result) => Self::Ping(result.try_into()?),
+            Message::ApproverSetAck(ack) => Self::ApproverSetAck(ack.try_into()?),
         })
     }
 }
@@ -344,6 +372,7 @@ impl TryFrom<FromAgent> for v1::AgentMessage {
                 Message::LocalAction(v1::LocalAction { action_json: to_json("action_json", &action)? })
             }
             FromAgent::Ping(report) => Message::PingResult(report.into()),
+            FromAgent::ApproverSetAck(ack) => Message::ApproverSetAck(ack.into()),
         };
         Ok(Self { message: Some(message) })
     }

@@ -1,11 +1,12 @@
 //! What the coordinator says on an agent's stream.
 
-use super::document::{order_from_bytes, order_to_bytes};
+use super::document::{from_json, to_json};
 use super::error::{WireError, short_text};
 use super::from_agent::change;
 use super::ping::PingQuestion;
+use super::proof::OfferedOrder;
 use crate::v1;
-use model::{ChangeId, Generation, Millis, Order};
+use model::{ApproverRotation, ChangeId, Generation, Millis};
 
 /// Any message of the coordinator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub enum FromCoordinator {
         heartbeat: Millis,
     },
     /// Bring the host to this state.
-    Order(Box<Order>),
+    Order(Box<OfferedOrder>),
     /// The outcome is stored: forget it.
     OutcomeAck {
         /// The change.
@@ -47,28 +48,13 @@ pub enum FromCoordinator {
     },
     /// Ping another host and report.
     Ping(PingQuestion),
+    /// A newer approver set.
+    ApproverSet(Box<ApproverRotation>),
 }
 
 /// A span for a 32-bit field; longer ones become the longest.
 fn wire_millis(span: Millis) -> u32 {
     u32::try_from(span.0).unwrap_or(u32::MAX)
-}
-
-impl TryFrom<v1::OrderOffer> for Order {
-    type Error = WireError;
-
-    fn try_from(wire: v1::OrderOffer) -> Result<Self, WireError> {
-        let v1::OrderOffer { order_json } = wire;
-        order_from_bytes(&order_json)
-    }
-}
-
-impl TryFrom<&Order> for v1::OrderOffer {
-    type Error = WireError;
-
-    fn try_from(order: &Order) -> Result<Self, WireError> {
-        Ok(Self { order_json: order_to_bytes(order)? })
-    }
 }
 
 impl TryFrom<v1::CoordinatorMessage> for FromCoordinator {
@@ -96,6 +82,9 @@ impl TryFrom<v1::CoordinatorMessage> for FromCoordinator {
             Message::AreYouThere(v1::AreYouThere {}) => Self::AreYouThere,
             Message::LocalActionAck(v1::LocalActionAck { sequence }) => Self::LocalAck { sequence },
             Message::PingRequest(request) => Self::Ping(request.try_into()?),
+            Message::ApproverSetOffer(v1::ApproverSetOffer { rotation_json }) => {
+                Self::ApproverSet(Box::new(from_json("rotation_json", &rotation_json)?))
+            }
         })
     }
 }
@@ -109,7 +98,7 @@ impl TryFrom<FromCoordinator> for v1::CoordinatorMessage {
             FromCoordinator::Welcome { protocol, heartbeat } => {
                 Message::Welcome(v1::Welcome { protocol, heartbeat_ms: wire_millis(heartbeat) })
             }
-            FromCoordinator::Order(order) => Message::Order(order.as_ref().try_into()?),
+            FromCoordinator::Order(order) => Message::Order((*order).try_into()?),
             FromCoordinator::OutcomeAck { change, generation } => {
                 Message::OutcomeAck(v1::OutcomeAck { change_id: change.into(), generation: generation.0 })
             }
@@ -125,6 +114,9 @@ impl TryFrom<FromCoordinator> for v1::CoordinatorMessage {
                 Message::LocalActionAck(v1::LocalActionAck { sequence })
             }
             FromCoordinator::Ping(question) => Message::PingRequest(question.into()),
+            FromCoordinator::ApproverSet(rotation) => Message::ApproverSetOffer(v1::ApproverSetOffer {
+                rotation_json: to_json("rotation_json", rotation.as_ref())?,
+            }),
         };
         Ok(Self { message: Some(message) })
     }

@@ -5,7 +5,9 @@ mod document;
 mod error;
 mod from_agent;
 mod from_coordinator;
+mod identity;
 mod ping;
+mod proof;
 mod unary;
 
 #[cfg(test)]
@@ -15,8 +17,13 @@ pub use document::{content_hash, order_from_bytes, order_to_bytes};
 pub use error::WireError;
 pub use from_agent::{AgentHello, FromAgent, HeartbeatReport, ObservationReport, StepProgress};
 pub use from_coordinator::FromCoordinator;
+pub use identity::{
+    EnrolAnswer, EnrolQuestion, EnrolReply, ORDER_KEY_BYTES, RecoverQuestion, RecoverReply,
+    renewal_from_wire, renewed_from_wire,
+};
 pub use ping::{PING_COUNT_MAX, PingQuestion, PingReport};
-pub use unary::{ConfirmQuestion, EnrolAnswer, EnrolQuestion, Verdict};
+pub use proof::{OfferedOrder, SetAck};
+pub use unary::{ConfirmQuestion, Verdict};
 
 use error::bounded;
 use model::ApplyPhase;

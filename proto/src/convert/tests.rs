@@ -3,8 +3,8 @@
 use super::*;
 use crate::{DOCUMENT_BYTES_MAX, agree_protocol, v1};
 use model::{
-    ApplyOutcome, BootId, ChangeId, DriftReport, Generation, HostFacts, HostId, Known, Millis,
-    ObservedNetwork, Order, OutcomeKind, PlanDigest, RefusalReason, Wall,
+    ApplyOutcome, ApproverRotation, BootId, ChangeId, DriftReport, Generation, HostFacts, HostId, Known,
+    Millis, ObservedNetwork, Order, OutcomeKind, PlanDigest, RefusalReason, ReleaseProof, Sha256Hash, Wall,
 };
 use std::collections::BTreeMap;
 
@@ -52,6 +52,9 @@ fn hello() -> AgentHello {
         committed_generation: Generation(8),
         open_change: Some(change_id()),
         phase: ApplyPhase::AwaitingConfirm,
+        system_uuid: "4c4c4544-0044-3510-8052-b4c04f4e4d32".into(),
+        approver_set_version: 3,
+        approval_mode: model::ApprovalMode::Warn,
     }
 }
 
@@ -93,6 +96,7 @@ fn every_agent_message_survives_the_wire() {
         kind: OutcomeKind::Refused(RefusalReason::OlderGeneration { held: Generation(10) }),
         steps_run: 0,
         esxcli_calls: 4,
+        approval: None,
     })));
     agent_round_trip(FromAgent::Drift(Box::new(DriftReport {
         host: HostId::new("esx01").unwrap(),
@@ -108,6 +112,48 @@ fn every_agent_message_survives_the_wire() {
     ] {
         agent_round_trip(FromAgent::Ping(PingReport { request: 7, verdict }));
     }
+    for refused in [None, Some("it is older".to_owned())] {
+        agent_round_trip(FromAgent::ApproverSetAck(SetAck { version: 3, refused }));
+    }
+}
+
+fn proof() -> ReleaseProof {
+    ReleaseProof {
+        manifest: b"{}".to_vec(),
+        signatures: vec![b"SSHSIG-1".to_vec(), b"SSHSIG-2".to_vec()],
+        parent: Generation(6),
+        wave: 1,
+        leaf_index: 5,
+        path: vec![Sha256Hash([1; 32]), Sha256Hash([2; 32])],
+        coordinator_signature: vec![3; 64],
+    }
+}
+
+#[test]
+fn a_proof_is_taken_within_bounds_only() {
+    type Spoil = fn(&mut v1::Proof);
+    let table: [(Spoil, &str); 6] = [
+        (|wire| wire.manifest = vec![b' '; 4097], "`manifest` has 4097 bytes"),
+        (|wire| wire.signatures = vec![vec![]; 17], "`signatures` is 17"),
+        (|wire| wire.signatures = vec![vec![0; 2049]], "`signatures` has 2049 bytes"),
+        (|wire| wire.path = vec![0; 33 * 32], "`path` has 1056 bytes"),
+        (|wire| wire.path = vec![0; 33], "no row of hashes"),
+        (|wire| wire.coordinator_signature = vec![0; 65], "`coordinator_signature` has 65 bytes"),
+    ];
+    for (spoil, told) in table {
+        let mut wire = v1::Proof::try_from(proof()).unwrap();
+        spoil(&mut wire);
+        let offer = v1::OrderOffer { order_json: b"{}".to_vec(), proof: Some(wire) };
+        let error = OfferedOrder::try_from(offer).unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
+    let long = ReleaseProof { signatures: vec![vec![0; 2049]], ..proof() };
+    assert!(v1::Proof::try_from(long).is_err(), "what the other side would refuse is not sent");
+    let wire = v1::EnrolResponse { order_key: vec![0; 31], ..v1::EnrolResponse::default() };
+    assert!(EnrolReply::try_from(wire).unwrap_err().to_string().contains("order_key"));
+    let mut wire = v1::Hello::from(hello());
+    wire.approval_mode = "trust".into();
+    assert!(AgentHello::try_from(wire).unwrap_err().to_string().contains("no mode of approval"));
 }
 
 fn ping(size: Option<u16>) -> PingQuestion {
@@ -148,7 +194,16 @@ fn a_ping_is_asked_for_within_bounds_only() {
 #[test]
 fn every_coordinator_message_survives_the_wire() {
     coordinator_round_trip(FromCoordinator::Welcome { protocol: 1, heartbeat: Millis(10_000) });
-    coordinator_round_trip(FromCoordinator::Order(Box::new(order())));
+    let unproven = OfferedOrder::without_proof(&order()).unwrap();
+    coordinator_round_trip(FromCoordinator::Order(Box::new(unproven.clone())));
+    coordinator_round_trip(FromCoordinator::Order(Box::new(OfferedOrder {
+        proof: Some(proof()),
+        ..unproven
+    })));
+    coordinator_round_trip(FromCoordinator::ApproverSet(Box::new(ApproverRotation {
+        set: "{\"version\":2}".into(),
+        signatures: vec!["-----BEGIN SSH SIGNATURE-----".into()],
+    })));
     coordinator_round_trip(FromCoordinator::OutcomeAck { change: change_id(), generation: Generation(9) });
     coordinator_round_trip(FromCoordinator::ObservationAck { hash: "ab".into() });
     coordinator_round_trip(FromCoordinator::ObserveNow);
@@ -160,14 +215,6 @@ fn every_coordinator_message_survives_the_wire() {
 
 #[test]
 fn calls_beside_the_stream_survive_the_wire() {
-    let question = EnrolQuestion {
-        token: "secret".into(),
-        host: HostId::new("esx01").unwrap(),
-        csr_pem: "-----BEGIN".into(),
-    };
-    let wire = v1::EnrolRequest::from(question.clone());
-    assert!(EnrolQuestion::try_from(wire).unwrap() == question);
-    assert!(!format!("{question:?}").contains("secret"));
     let question = ConfirmQuestion {
         change: change_id(),
         generation: Generation(2),
@@ -215,6 +262,8 @@ fn orders_have_a_size_limit_both_ways() {
     large.commit = "x".repeat(DOCUMENT_BYTES_MAX);
     assert!(matches!(order_to_bytes(&large), Err(WireError::TooLarge { field: "order_json", .. })));
     let bytes = vec![b' '; DOCUMENT_BYTES_MAX + 1];
+    let offer = v1::OrderOffer { order_json: bytes.clone(), proof: None };
+    assert!(matches!(OfferedOrder::try_from(offer), Err(WireError::TooLarge { .. })));
     assert!(matches!(order_from_bytes(&bytes), Err(WireError::TooLarge { .. })));
 }
 

@@ -334,6 +334,7 @@ impl Agent {
             kind: OutcomeKind::Committed,
             steps_run: open.steps_run(),
             esxcli_calls: open.calls,
+            approval: None,
         };
         let committed = Committed { generation: order.generation, desired: order.desired.clone() };
         let content = open.transaction.content.clone();

@@ -3,7 +3,6 @@
 //! Owns: the table of checks and what a failure of each means. Must not: change the host; it writes
 //! only a probe file and a probe socket, and removes both. Called by the console verbs.
 
-mod certificate;
 mod host;
 mod network;
 mod store;

@@ -177,5 +177,6 @@ pub fn outcome(change: &str, generation: u64, kind: OutcomeKind) -> ApplyOutcome
         kind,
         steps_run: 1,
         esxcli_calls: 9,
+        approval: None,
     }
 }
