@@ -153,7 +153,7 @@ fn a_revoked_host_is_out_within_seconds_and_stays_out() {
         // Each look of ours starts a program of its own: their time is not the coordinator's.
         assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
         wait_for(LIMIT, "its next try to be refused", || {
-            Ok((audited(lab, name, "host.refused")? > 0).then_some(()))
+            Ok((audited(lab, name, "refused.revoked")? > 0).then_some(()))
         })?;
         let host = shown(lab, name)?;
         assert_eq!((&host["status"], &host["connected"]), (&"revoked".into(), &false.into()), "{host:#}");
