@@ -29,6 +29,7 @@ pub use who::Source;
 use crate::fleet::{FleetHandle, LiveHost};
 use crate::people::People;
 use crate::store::Db;
+use crate::trust::{Token, TokenHash, TokenKey, TrustError};
 use admission::Admission;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -130,6 +131,24 @@ impl Live for FleetHandle {
     }
 }
 
+/// Makes enrolment tokens of this coordinator's authority.
+#[derive(Debug)]
+pub struct TokenMaker {
+    /// Hashes them.
+    pub key: TokenKey,
+    /// What they pin.
+    pub authority_fingerprint: String,
+}
+
+impl TokenMaker {
+    /// A fresh token, and what may be stored of it.
+    fn make(&self) -> Result<(Token, TokenHash), TrustError> {
+        let token = Token::generate(&self.authority_fingerprint)?;
+        let hash = self.key.hash(&token);
+        Ok((token, hash))
+    }
+}
+
 /// What the interface needs.
 #[derive(Clone)]
 pub struct ApiParts {
@@ -145,6 +164,8 @@ pub struct ApiParts {
     pub transport: Transport,
     /// Counts decisions.
     pub tally: Arc<Tally>,
+    /// Makes enrolment tokens.
+    pub token_maker: Arc<TokenMaker>,
 }
 
 /// The whole interface.

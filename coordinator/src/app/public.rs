@@ -3,7 +3,7 @@
 //! Must not: decide who may what (`api` and `people` do). Called by the composition root.
 
 use super::{OperatorActions, Parts, ServeError, listen};
-use crate::api::{self, ApiParts, Live, Tally, Transport};
+use crate::api::{self, ApiParts, Live, Tally, TokenMaker, Transport};
 use crate::doors::{self, Door, DoorLimits, MetricsParts};
 use crate::people::People;
 use crate::people::oidc::OidcProvider;
@@ -52,6 +52,7 @@ impl Public {
     pub(super) fn serve(
         self,
         parts: &Parts,
+        token_maker: Arc<TokenMaker>,
         stop: &watch::Receiver<bool>,
     ) -> Result<Vec<(&'static str, JoinHandle<()>)>, ServeError> {
         let Self { operators, tls, metrics } = self;
@@ -67,6 +68,7 @@ impl Public {
             people: People::new(parts.db.clone(), parts.operator_token.clone(), oidc),
             transport: if tls.is_some() { Transport::Tls } else { Transport::Plain },
             tally: Arc::clone(&tally),
+            token_maker,
         });
         let limits = DoorLimits::default();
         let door = Door { name: "operators", listener: operators, tls, router, limits };

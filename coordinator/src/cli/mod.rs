@@ -18,6 +18,7 @@ mod files;
 mod findings;
 mod host;
 mod hosts;
+mod identity;
 pub mod import;
 mod init;
 mod login;
@@ -71,7 +72,7 @@ struct Cli {
 enum Verb {
     /// Run the coordinator.
     Serve(serve::Args),
-    /// Make or show the built-in certificate authority.
+    /// Make, show, renew, seal or import the certificate authority.
     Ca(ca::Args),
     /// Make one-time enrolment tokens.
     Token(token::Args),
@@ -87,7 +88,7 @@ enum Verb {
     Import(import::Args),
     /// List hosts.
     Hosts(hosts::Args),
-    /// Show one host.
+    /// Show one host, or decide who may be one.
     Host(host::Args),
     /// List RFCs.
     Rfcs(rfcs::Args),

@@ -131,7 +131,7 @@ fn authority() -> (tempfile::TempDir, Authority) {
 fn client(authority: &Authority) -> reqwest::ClientBuilder {
     // Chosen once per process; the same one every time.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let root = reqwest::Certificate::from_pem(authority.certificate_pem().as_bytes()).unwrap();
+    let root = reqwest::Certificate::from_pem(authority.root_pem().as_bytes()).unwrap();
     reqwest::Client::builder().no_proxy().tls_certs_only([root])
 }
 

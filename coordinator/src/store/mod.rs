@@ -27,6 +27,7 @@ pub mod census;
 pub mod changes;
 pub mod drift;
 pub mod hosts;
+pub mod identities;
 pub mod inbox;
 pub mod logins;
 pub mod meta;

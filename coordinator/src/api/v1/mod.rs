@@ -7,6 +7,7 @@ mod audit;
 mod changes;
 mod drift;
 mod hosts;
+mod identities;
 mod oidc;
 mod rfcs;
 mod rollouts;
@@ -20,8 +21,8 @@ use super::error::ApiError;
 use super::routes::{Access, Routes};
 use super::who::Who;
 use crate::people::Permission::{
-    ApproverSets, AuditRead, ChangeApprove, FleetRead, HostEnrol, OwnAccess, PeopleManage, RepositorySync,
-    RolloutSteer,
+    ApproverSets, AuditRead, ChangeApprove, FleetRead, HostEnrol, HostTrust, OwnAccess, PeopleManage,
+    RepositorySync, RolloutSteer,
 };
 use crate::store::{StoreError, Tx, audit as trail};
 use crate::tasks::wall_now;
@@ -42,6 +43,13 @@ pub(super) fn routes() -> Routes {
         .get("/hosts", Access::InGroup(FleetRead), hosts::list)
         .get("/hosts/{id}", Access::InGroup(FleetRead), hosts::get)
         .get("/hosts/{id}/observed", Access::InGroup(FleetRead), hosts::observed)
+        .get("/hosts/{id}/identity", FleetRead, identities::get)
+        .post("/hosts/{id}/approve", HostEnrol, identities::approve)
+        .post("/hosts/{id}/deny", HostEnrol, identities::deny)
+        .post("/hosts/{id}/revoke", HostTrust, identities::revoke)
+        .post("/hosts/{id}/quarantine", HostTrust, identities::quarantine)
+        .post("/hosts/{id}/release", HostTrust, identities::release)
+        .get("/enrolments", FleetRead, identities::pending)
         .get("/groups", Access::InGroup(FleetRead), hosts::groups)
         .get("/rfcs", FleetRead, rfcs::list)
         .get("/rfcs/{number}", FleetRead, rfcs::get)

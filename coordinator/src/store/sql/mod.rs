@@ -26,6 +26,7 @@ macro_rules! bulk_statements {
 
 mod changes;
 mod fleet;
+mod identities;
 mod observed;
 mod people;
 mod records;
@@ -33,6 +34,7 @@ mod releases;
 
 pub use changes::*;
 pub use fleet::*;
+pub use identities::*;
 pub use observed::*;
 pub use people::*;
 pub use records::*;
@@ -77,7 +79,9 @@ impl Bulk {
 /// Every statement with its name; multi-row ones with two rows.
 #[cfg(test)]
 pub fn registry() -> Vec<(&'static str, String)> {
-    let single = [fleet::ALL, observed::ALL, changes::ALL, records::ALL, people::ALL, releases::ALL].concat();
+    let single =
+        [fleet::ALL, identities::ALL, observed::ALL, changes::ALL, records::ALL, people::ALL, releases::ALL];
+    let single = single.concat();
     let bulk = [fleet::BULK, observed::BULK, changes::BULK, releases::BULK].concat();
     let single = single.into_iter().map(|(name, text)| (name, text.to_owned()));
     single.chain(bulk.into_iter().map(|(name, form)| (name, form.text(2)))).collect()
