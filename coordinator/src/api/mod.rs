@@ -17,6 +17,8 @@ mod tests;
 
 use crate::fleet::{FleetHandle, LiveHost};
 use crate::store::Db;
+use crate::tasks::lease::{Lead, StandsBy};
+use crate::tasks::window::Extension;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -67,10 +69,25 @@ pub enum SteerError {
 /// Answer of [`Operations::steer`].
 pub type SteerFuture<'a> = Pin<Box<dyn Future<Output = Result<(), SteerError>> + Send + 'a>>;
 
+/// Which coordinator answers, and whether it leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// Its name.
+    pub coordinator: String,
+    /// Whether it leads.
+    pub lead: Lead,
+}
+
 /// What the rest of the coordinator does for operators.
 pub trait Operations: Send + Sync {
-    /// Looks at the configuration repository now.
-    fn nudge_repository(&self);
+    /// Looks at the configuration repository now, when this coordinator leads.
+    fn nudge_repository(&self) -> Result<(), StandsBy>;
+
+    /// Which coordinator this is, and whether it leads.
+    fn term(&self) -> Term;
+
+    /// Gives the open change of a host another confirm window.
+    fn extend(&self, extension: Extension) -> SteerFuture<'_>;
 
     /// Hands a command to the driver of a rollout; the driver stores the reason and the new phase.
     fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_>;

@@ -1,17 +1,20 @@
 //! A router on a real database in a temporary folder, with actions that only remember. For tests of the API and verbs.
 
-use super::{ApiParts, Live, Operations, RolloutCommand, SteerError, SteerFuture, router};
+use super::{ApiParts, Live, Operations, RolloutCommand, SteerError, SteerFuture, Term, router};
 use crate::fleet::LiveHost;
 use crate::store::changes::{self, Acceptance, NewChange};
 use crate::store::hosts::{self, KnownHost};
 use crate::store::plans::NewPlan;
 use crate::store::rfcs::{NewRfc, RfcState};
 use crate::store::rollouts::{self, NewRollout, RolloutUpdate};
-use crate::store::{Db, observations};
+use crate::store::{Db, observations, outcomes};
+use crate::tasks::lease::{Lead, StandsBy};
+use crate::tasks::window::Extension;
 use axum::Router;
 use model::{
-    ChangeId, DesiredNetwork, Disruption, HostGroupId, HostId, ObservedNetwork, Operation, Plan, PlanDigest,
-    ProbePlan, RolloutId, RolloutPhase, RolloutSpec, Step, Wall, Wave,
+    ApplyOutcome, ChangeId, DesiredNetwork, Disruption, Generation, HostGroupId, HostId, ObservedNetwork,
+    Operation, OutcomeKind, Plan, PlanDigest, ProbePlan, RolloutId, RolloutPhase, RolloutSpec, Step, Wall,
+    Wave,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -27,8 +30,24 @@ pub const TOKEN: &str = "a-long-operator-token";
 struct Remembered(Mutex<Vec<String>>);
 
 impl Operations for Remembered {
-    fn nudge_repository(&self) {
+    fn nudge_repository(&self) -> Result<(), StandsBy> {
         self.0.lock().unwrap().push("nudge".to_owned());
+        Ok(())
+    }
+
+    fn term(&self) -> Term {
+        Term { coordinator: "one".to_owned(), lead: Lead::Holds { epoch: 1 } }
+    }
+
+    fn extend(&self, extension: Extension) -> SteerFuture<'_> {
+        let Extension { rollout, host, secs, actor, reason } = extension;
+        Box::pin(async move {
+            if host.as_str() == "idle" {
+                return Err(SteerError::Conflict("host `idle` has no open window".to_owned()));
+            }
+            self.0.lock().unwrap().push(format!("extend {rollout} {host} {secs} by {actor}: {reason}"));
+            Ok(())
+        })
     }
 
     fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_> {
@@ -136,6 +155,17 @@ impl Rig {
         self.wait(async {
             let mut tx = self.db.begin().await.unwrap();
             changes::accept_change(&mut tx, &acceptance, "task:test").await.unwrap();
+            tx.commit().await.unwrap();
+        });
+    }
+
+    /// The host tells how it ended its order of this change, its first one.
+    pub fn end_order(&self, change: &str, host: &str, kind: OutcomeKind) {
+        let (host, change) = (HostId::new(host).unwrap(), ChangeId::new(change).unwrap());
+        let outcome = ApplyOutcome { change, generation: Generation(1), kind, steps_run: 1, esxcli_calls: 2 };
+        self.wait(async {
+            let mut tx = self.db.begin().await.unwrap();
+            outcomes::record(&mut tx, &host, &outcome, Wall(8)).await.unwrap();
             tx.commit().await.unwrap();
         });
     }

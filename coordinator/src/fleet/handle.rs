@@ -3,7 +3,7 @@
 use super::event::SessionId;
 use super::ping::OpenPings;
 use super::registry::Registry;
-use model::{ApplyPhase, BootId, Generation, HostId, Order, Wall};
+use model::{ApplyPhase, BootId, ChangeId, Generation, HostId, Millis, Order, Wall};
 use proto::convert::FromCoordinator;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -90,6 +90,16 @@ impl FleetHandle {
     /// Asks a host to read itself and report.
     pub fn observe_now(&self, host: &HostId) -> Result<(), SendOrderError> {
         self.offer(host, FromCoordinator::ObserveNow)
+    }
+
+    /// Gives the open change of a host another window, counted from its arrival there.
+    pub fn extend_window(
+        &self,
+        host: &HostId,
+        change: &ChangeId,
+        window: Millis,
+    ) -> Result<(), SendOrderError> {
+        self.offer(host, FromCoordinator::Extend { change: change.clone(), window })
     }
 
     /// Pings that hosts were asked for.

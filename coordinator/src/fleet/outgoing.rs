@@ -40,6 +40,8 @@ pub(super) enum Ending {
     Replaced,
     #[error("the coordinator shuts down")]
     ShuttingDown,
+    #[error("this coordinator stands by, another one leads: try the next address")]
+    StandsBy,
 }
 
 impl Ending {
@@ -48,7 +50,7 @@ impl Ending {
         let text = self.to_string();
         match self {
             Self::Closed | Self::ShuttingDown => None,
-            Self::Broken(_) => Some(Status::unavailable(text)),
+            Self::Broken(_) | Self::StandsBy => Some(Status::unavailable(text)),
             Self::TooLarge(_) | Self::SlowReader => Some(Status::resource_exhausted(text)),
             Self::Invalid(_) => Some(Status::invalid_argument(text)),
             Self::NoProtocol { .. } => Some(Status::failed_precondition(text)),

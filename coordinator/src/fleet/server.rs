@@ -54,6 +54,8 @@ pub struct FleetParts {
     pub tokens: Arc<dyn TokenStore>,
     /// Decides about confirm requests.
     pub confirm: Arc<dyn ConfirmDecider>,
+    /// Whether this coordinator leads: only then it takes streams and answers questions of hosts.
+    pub leads: watch::Receiver<bool>,
 }
 
 /// The running server.
@@ -71,7 +73,7 @@ pub fn start(
     settings: FleetSettings,
     parts: FleetParts,
 ) -> Result<(FleetServer, FleetHandle, mpsc::Receiver<FleetEvent>), FleetError> {
-    let FleetParts { authority, certificate, tokens, confirm } = parts;
+    let FleetParts { authority, certificate, tokens, confirm, leads } = parts;
     let local_address = listener.local_addr()?;
     let acceptor = TlsAcceptor::from(server_config(&authority, certificate)?);
     let trust_domain = authority.trust_domain().to_owned();
@@ -88,6 +90,7 @@ pub fn start(
         authority,
         tokens,
         confirm,
+        leads,
         enrolments: Semaphore::new(settings.enrolments_max.max(1)),
         sessions: AtomicU64::new(1),
     });

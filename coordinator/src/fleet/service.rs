@@ -3,7 +3,7 @@
 
 use super::connection::{ConnectionFacts, ConnectionInfo, ConnectionState};
 use super::event::FleetEvent;
-use super::outgoing::Item;
+use super::outgoing::{Ending, Item};
 use super::registry::Registry;
 use super::session::Session;
 use super::settings::FleetSettings;
@@ -60,11 +60,26 @@ pub(super) struct Shared {
     pub(super) authority: Arc<Authority>,
     pub(super) tokens: Arc<dyn TokenStore>,
     pub(super) confirm: Arc<dyn ConfirmDecider>,
+    pub(super) leads: watch::Receiver<bool>,
     pub(super) enrolments: Semaphore,
     pub(super) sessions: AtomicU64,
 }
 
 impl Shared {
+    /// Refuses hosts while another coordinator leads: they try the next address.
+    fn leads(&self) -> Result<(), Status> {
+        if *self.leads.borrow() { Ok(()) } else { Err(Status::unavailable(Ending::StandsBy.to_string())) }
+    }
+
+    /// Waits until another coordinator leads.
+    pub(super) async fn stands_by(&self) {
+        let mut leads = self.leads.clone();
+        if leads.wait_for(|leads| !*leads).await.is_err() {
+            // Nobody decides about it any more: the coordinator ends, which streams hear otherwise.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// The number of the next stream.
     pub(super) fn next_session(&self) -> u64 {
         self.sessions.fetch_add(1, Ordering::Relaxed)
@@ -142,6 +157,7 @@ impl Agent for AgentService {
     ) -> Result<Response<Self::SessionStream>, Status> {
         let connection = connection_of(&request)?;
         let peer = peer_of(&connection)?.clone();
+        self.0.leads()?;
         connection.mark_session();
         let (queue, items) = mpsc::channel(self.0.settings.outgoing_max.max(1));
         let session = Session::new(Arc::clone(&self.0), peer, connection, request.into_inner(), queue);
@@ -156,6 +172,7 @@ impl Agent for AgentService {
     ) -> Result<Response<v1::ConfirmResponse>, Status> {
         let connection = connection_of(&request)?;
         let host = peer_of(&connection)?.host.clone();
+        self.0.leads()?;
         if connection.carried_session() {
             return Err(Status::failed_precondition(
                 "this connection carries the host's stream and proves nothing: confirm over a new one",

@@ -172,6 +172,7 @@ impl Session {
                     let _ = self.outgoing.offer(FromCoordinator::Goodbye { spread });
                     return Ending::ShuttingDown;
                 }
+                () = self.shared.stands_by() => return Ending::StandsBy,
                 message = self.inbound.message() => message,
                 () = sleep_until(silent_at) => return Ending::Silent,
             };

@@ -1,6 +1,7 @@
 //! The agents' port over real TCP, TLS and gRPC: the good way, and everybody who should not get in.
 
 mod rig;
+mod standby;
 
 use super::*;
 use crate::trust::Authority;

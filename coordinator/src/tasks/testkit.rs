@@ -2,8 +2,9 @@
 //!
 //! Must not: be used outside of tests.
 
-use super::repo_sync::{MirrorThread, RepoHandle, RepoSignals};
-use super::rollout_driver::{self, Dispatch, RolloutHandle, SentLog};
+use super::lease::LeaseTask;
+use super::repo_sync::{MirrorThread, RepoHandle, RepoSignals, SyncParts};
+use super::rollout_driver::{self, Dispatch, DriverParts, RolloutHandle, SentLog};
 use super::wall_now;
 use crate::fleet::SendOrderError;
 use crate::repo::{Auth, MirrorSettings, RepoLimits};
@@ -327,12 +328,20 @@ async fn start(db: &Db, fleet: &Arc<FakeFleet>, mirror: MirrorSettings) -> Tasks
     let mirror =
         eventually("the mirror is free", async || MirrorThread::open(mirror.clone()).await.ok()).await;
     let (stop, stopped) = watch::channel(false);
+    let (lease_task, lease) = LeaseTask::begin(db.clone(), "test").await;
     let signals = RepoSignals::default();
     let repo = signals.handle();
     let sent = SentLog::default();
     let dispatch: Arc<dyn Dispatch> = Arc::<FakeFleet>::clone(fleet);
-    let (driver, driving) =
-        rollout_driver::spawn(db.clone(), dispatch, sent.clone(), signals.nudge(), stopped.clone());
-    let syncing = signals.spawn(db.clone(), mirror, driver.clone(), Duration::from_secs(3600), stopped);
-    Tasks { driver, repo, sent, stop, running: vec![driving, syncing] }
+    let parts = DriverParts {
+        db: db.clone(),
+        lease: lease.clone(),
+        dispatch,
+        sent: sent.clone(),
+        repo_nudge: signals.nudge(),
+    };
+    let (driver, driving) = rollout_driver::spawn(parts, stopped.clone());
+    let parts = SyncParts { db: db.clone(), lease, mirror, rollouts: driver.clone() };
+    let syncing = signals.spawn(parts, Duration::from_secs(3600), stopped.clone());
+    Tasks { driver, repo, sent, stop, running: vec![driving, syncing, lease_task.spawn(stopped)] }
 }

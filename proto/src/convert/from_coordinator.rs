@@ -47,6 +47,13 @@ pub enum FromCoordinator {
     },
     /// Ping another host and report.
     Ping(PingQuestion),
+    /// The open change gets another window, counted from now.
+    Extend {
+        /// The change.
+        change: ChangeId,
+        /// The new window, in whole seconds.
+        window: Millis,
+    },
 }
 
 /// A span for a 32-bit field; longer ones become the longest.
@@ -96,6 +103,10 @@ impl TryFrom<v1::CoordinatorMessage> for FromCoordinator {
             Message::AreYouThere(v1::AreYouThere {}) => Self::AreYouThere,
             Message::LocalActionAck(v1::LocalActionAck { sequence }) => Self::LocalAck { sequence },
             Message::PingRequest(request) => Self::Ping(request.try_into()?),
+            Message::ExtendWindow(v1::ExtendWindow { change_id, seconds }) => Self::Extend {
+                change: change("change_id", change_id)?,
+                window: Millis::from_secs(seconds.into()),
+            },
         })
     }
 }
@@ -125,6 +136,10 @@ impl TryFrom<FromCoordinator> for v1::CoordinatorMessage {
                 Message::LocalActionAck(v1::LocalActionAck { sequence })
             }
             FromCoordinator::Ping(question) => Message::PingRequest(question.into()),
+            FromCoordinator::Extend { change, window } => {
+                let seconds = u32::try_from(window.0.div_ceil(1000)).unwrap_or(u32::MAX);
+                Message::ExtendWindow(v1::ExtendWindow { change_id: change.into(), seconds })
+            }
         };
         Ok(Self { message: Some(message) })
     }

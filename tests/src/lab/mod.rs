@@ -7,6 +7,7 @@ mod agents;
 mod config;
 mod processes;
 mod programs;
+mod second;
 pub mod story;
 mod wait;
 
@@ -52,6 +53,9 @@ pub struct Lab {
     operator_port: u16,
     agent_port: u16,
     coordinator: Option<Child>,
+    /// Folder of its state, below the root.
+    state: &'static str,
+    second: Option<second::Second>,
     fabric: Child,
     /// The agents, one process per host.
     pub agents: Agents,
@@ -104,8 +108,19 @@ impl Lab {
         programs.pointsman(&["ca", "init", "--config", text(&coordinator_settings)?])?;
         let fabric = start_fabric(&root, &programs, agent_port)?;
         let agents = Agents::new(&root, &programs);
-        let mut lab =
-            Self { root, programs, operator_port, agent_port, coordinator: None, fabric, agents, config };
+        let (coordinator, state, second) = (None, "state", None);
+        let mut lab = Self {
+            root,
+            programs,
+            operator_port,
+            agent_port,
+            coordinator,
+            state,
+            second,
+            fabric,
+            agents,
+            config,
+        };
         lab.start_coordinator()?;
         Ok(lab)
     }
@@ -117,7 +132,7 @@ impl Lab {
     pub fn start_coordinator(&mut self) -> anyhow::Result<()> {
         ensure!(self.coordinator.is_none(), "the coordinator runs already");
         let child = Command::new(&self.programs.pointsman)
-            .args(["serve", "--config", text(&self.root.join("coordinator.toml"))?])
+            .args(["serve", "--config", text(&self.settings_file())?])
             .stdin(Stdio::null())
             .stdout(log_to(&self.root, "coordinator.log")?)
             .stderr(log_to(&self.root, "coordinator.log")?)
@@ -126,6 +141,10 @@ impl Lab {
         self.coordinator = Some(child);
         wait_for(START_LIMIT, "the coordinator to answer", || Ok(self.status().ok()))?;
         Ok(())
+    }
+
+    fn settings_file(&self) -> PathBuf {
+        self.root.join(if self.state == "state" { "coordinator.toml" } else { second::SETTINGS })
     }
 
     /// Kills the coordinator as a power cut would.
@@ -166,7 +185,7 @@ impl Lab {
     /// File with the operator's token.
     #[must_use]
     pub fn token_file(&self) -> PathBuf {
-        self.root.join("state").join("operator.token")
+        self.root.join(self.state).join("operator.token")
     }
 
     /// Runs an operator verb against this coordinator; gives what it prints as JSON.
@@ -377,7 +396,8 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         self.agents.kill_all();
-        for child in self.coordinator.iter_mut().chain([&mut self.fabric]) {
+        let second = self.second.iter_mut().filter_map(second::Second::process);
+        for child in self.coordinator.iter_mut().chain(second).chain([&mut self.fabric]) {
             let _gone = child.kill();
             let _reaped = child.wait();
         }

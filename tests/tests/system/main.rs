@@ -1,6 +1,8 @@
 //! Whole-system tests: one program, one module per theme.
 
 #[cfg(test)]
+mod chaos;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod console;
@@ -17,12 +19,18 @@ mod identity;
 #[cfg(test)]
 mod main_job;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod second_opinion;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod two_coordinators;
+#[cfg(test)]
 mod weather;
+#[cfg(test)]
+mod window;
 #[cfg(test)]
 mod witness;

@@ -40,6 +40,7 @@ pub(super) fn routes() -> Router<ApiParts> {
         .route("/changes/{id}/plans", get(changes::plans))
         .route("/rollouts", get(rollouts::list))
         .route("/rollouts/{id}", get(rollouts::get))
+        .route("/rollouts/{id}/extend", post(rollouts::extend))
         .route("/rollouts/{id}/{command}", post(rollouts::steer))
         .route("/drift", get(drift::list))
         .route("/audit", get(audit::list))

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -71,6 +71,8 @@ pub struct Rig {
     pub authority: Arc<Authority>,
     pub tokens: Arc<MemoryTokens>,
     pub confirm: Arc<OneVerdict>,
+    /// Whether this coordinator leads.
+    pub leads: watch::Sender<bool>,
     pub server: FleetServer,
     pub fleet: FleetHandle,
     pub events: mpsc::Receiver<FleetEvent>,
@@ -87,16 +89,18 @@ impl Rig {
         let authority = Arc::new(Authority::create(dir.path(), "pointsman.test", wall_now()).unwrap());
         let tokens = Arc::new(MemoryTokens::default());
         let confirm = Arc::new(OneVerdict { verdict, asked: Mutex::default() });
+        let (leads, leading) = watch::channel(true);
         let parts = FleetParts {
             authority: Arc::clone(&authority),
             certificate: authority.issue_server(&["127.0.0.1".into()], wall_now()).unwrap(),
             tokens: tokens.clone(),
             confirm: confirm.clone(),
+            leads: leading,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (server, fleet, events) = start(listener, settings, parts).unwrap();
         let address = server.local_address();
-        Self { _dir: dir, authority, tokens, confirm, server, fleet, events, address }
+        Self { _dir: dir, authority, tokens, confirm, leads, server, fleet, events, address }
     }
 
     pub async fn event(&mut self) -> FleetEvent {

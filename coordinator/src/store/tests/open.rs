@@ -28,7 +28,8 @@ async fn opening_again_changes_nothing() {
         let second = Db::open_with(&url, &settings()).await.unwrap();
         assert_eq!(count(&second, "SELECT COUNT(*) FROM _sqlx_migrations").await, applied);
         assert!(hosts::get(&second, &host("a")).await.unwrap().is_some());
-        assert_eq!(newest_migration(), applied, "migrations are numbered without gaps");
+        let newest = count(&second, "SELECT MAX(version) FROM _sqlx_migrations").await;
+        assert_eq!(newest_migration(), newest, "all migrations this program knows are applied");
         first.close().await;
         second.close().await;
     }

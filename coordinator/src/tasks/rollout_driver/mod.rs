@@ -5,8 +5,10 @@
 //! and the operators' API (pause, resume, abort).
 //!
 //! The state is stored by compare-and-set *before* an effect is performed. When a save fails or is lost to another
-//! coordinator, the rollout is dropped from memory and taken up again from what is stored: state, outcomes, streams.
+//! coordinator, the rollout is dropped from memory and taken up again from what is stored: state, outcomes, streams. While
+//! another coordinator leads, nothing is in memory and commands are refused; every write carries the epoch of the lease.
 
+mod command;
 mod dispatch;
 mod driver;
 
@@ -16,6 +18,7 @@ mod tests;
 pub use dispatch::{Dispatch, SentLog};
 
 use crate::store::{Db, StoreError};
+use crate::tasks::lease::{LeaseHandle, StandsBy};
 use driver::Driver;
 use model::{ApplyOutcome, HostId, RolloutId, RolloutPhase};
 use std::sync::Arc;
@@ -65,6 +68,9 @@ pub enum RolloutCommandError {
     /// Somebody else moved it at the same moment.
     #[error("rollout `{0}` was moved by somebody else at the same moment; look at it and try again")]
     Lost(RolloutId),
+    /// Another coordinator leads.
+    #[error(transparent)]
+    StandsBy(#[from] StandsBy),
     /// The store failed; nothing was changed.
     #[error("the rollout was not changed: {0}")]
     Store(#[from] StoreError),
@@ -95,17 +101,25 @@ pub struct RolloutHandle {
     inbox: mpsc::Sender<Message>,
 }
 
+/// What the driver is given.
+pub struct DriverParts {
+    /// The database.
+    pub db: Db,
+    /// Whether this coordinator leads.
+    pub lease: LeaseHandle,
+    /// The way orders go out.
+    pub dispatch: Arc<dyn Dispatch>,
+    /// When each order went out first.
+    pub sent: SentLog,
+    /// Has the repository looked at.
+    pub repo_nudge: Arc<Notify>,
+}
+
 /// Starts the driver. It ends when `stop` turns true.
 #[must_use]
-pub fn spawn(
-    db: Db,
-    dispatch: Arc<dyn Dispatch>,
-    sent: SentLog,
-    repo_nudge: Arc<Notify>,
-    stop: watch::Receiver<bool>,
-) -> (RolloutHandle, JoinHandle<()>) {
+pub fn spawn(parts: DriverParts, stop: watch::Receiver<bool>) -> (RolloutHandle, JoinHandle<()>) {
     let (inbox, messages) = mpsc::channel(INBOX_MAX);
-    let driver = Driver::new(db, dispatch, sent, repo_nudge);
+    let driver = Driver::new(parts);
     (RolloutHandle { inbox }, tokio::spawn(driver.run(messages, stop)))
 }
 
