@@ -5,6 +5,7 @@
 use super::SteerError;
 use super::views::ProblemView;
 use crate::store::StoreError;
+use crate::tasks::lease::StandsBy;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::StatusCode;
@@ -94,6 +95,12 @@ impl From<SteerError> for ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
             }
         }
+    }
+}
+
+impl From<StandsBy> for ApiError {
+    fn from(error: StandsBy) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stands_by", error.to_string())
     }
 }
 

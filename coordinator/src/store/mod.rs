@@ -27,15 +27,19 @@ pub mod drift;
 pub mod hosts;
 pub mod identities;
 pub mod inbox;
+pub mod leases;
 pub mod meta;
 mod object_rows;
 pub mod observations;
 pub mod outcomes;
 pub mod plans;
 pub mod releases;
+pub mod retention;
 pub mod rfcs;
 pub mod rollouts;
 pub mod tokens;
+pub mod undone;
+pub mod witness_waivers;
 pub mod writer;
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ mod approvers;
 #[cfg(test)]
 mod attack;
 #[cfg(test)]
+mod chaos;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod console;
@@ -23,6 +25,8 @@ mod identity;
 #[cfg(test)]
 mod main_job;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod second_opinion;
@@ -31,6 +35,10 @@ mod secrets;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod two_coordinators;
+#[cfg(test)]
 mod weather;
+#[cfg(test)]
+mod window;
 #[cfg(test)]
 mod witness;

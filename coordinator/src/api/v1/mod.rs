@@ -55,6 +55,7 @@ pub(super) fn routes() -> Router<ApiParts> {
         .route("/approvers/rotate", post(approvers::rotate))
         .route("/rollouts", get(rollouts::list))
         .route("/rollouts/{id}", get(rollouts::get))
+        .route("/rollouts/{id}/extend", post(rollouts::extend))
         .route("/rollouts/{id}/{command}", post(rollouts::steer))
         .route("/drift", get(drift::list))
         .route("/audit", get(audit::list))

@@ -3,13 +3,15 @@
 use super::super::error::ApiError;
 use super::super::page::PageQuery;
 use super::super::views::{
-    AcceptedView, PageView, ReasonRequest, RolloutDetailView, RolloutView, WaveHostView, WaveView,
+    AcceptedView, ExtendRequest, PageView, ReasonRequest, RolloutDetailView, RolloutView, WaveHostView,
+    WaveView,
 };
 use super::super::{ApiParts, RolloutCommand};
-use super::{Answer, REASON_CHARS_MAX};
+use super::{Answer, OPERATOR, REASON_CHARS_MAX};
 use crate::fleet::LiveHost;
 use crate::store::outcomes::{self, OutcomeRecord};
 use crate::store::rollouts::{self as stored, RolloutRecord};
+use crate::tasks::window::Extension;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -79,6 +81,24 @@ pub async fn steer(
     Ok(Json(AcceptedView { message }))
 }
 
+pub async fn extend(
+    State(parts): State<ApiParts>,
+    Path(id): Path<String>,
+    body: Result<Json<ExtendRequest>, JsonRejection>,
+) -> Answer<AcceptedView> {
+    let Json(ExtendRequest { host, secs, reason }) = body?;
+    let reason = reason.trim();
+    if reason.chars().count() > REASON_CHARS_MAX {
+        return Err(ApiError::bad_request(format!("`reason` has at most {REASON_CHARS_MAX} characters")));
+    }
+    let rollout = find(&parts, &id).await?.id;
+    let message =
+        format!("host {host} was told: {secs} s from now on; `rollout show {rollout}` shows how it ends");
+    let (actor, reason) = (OPERATOR.to_owned(), reason.to_owned());
+    parts.operations.extend(Extension { rollout, host, secs, actor, reason }).await?;
+    Ok(Json(AcceptedView { message }))
+}
+
 async fn find(parts: &ApiParts, id: &str) -> Result<RolloutRecord, ApiError> {
     let missing = || ApiError::not_found("rollout", id);
     let rollout = RolloutId::new(id).map_err(|_| missing())?;
@@ -87,8 +107,9 @@ async fn find(parts: &ApiParts, id: &str) -> Result<RolloutRecord, ApiError> {
 
 fn state_word(thought: Option<&HostOutcome>, outcome: Option<&ApplyOutcome>) -> String {
     let word = match (thought, outcome) {
-        (Some(HostOutcome::Ended(kind)), _) => kind.as_str(),
+        // What is stored also knows what was undone after the rollout had ended.
         (_, Some(outcome)) => outcome.kind.as_str(),
+        (Some(HostOutcome::Ended(kind)), None) => kind.as_str(),
         (Some(HostOutcome::InFlight), None) => "in_flight",
         (Some(HostOutcome::Unreachable), None) => "unreachable",
         (Some(HostOutcome::Pending) | None, None) => "pending",

@@ -1,15 +1,24 @@
 //! The coordinator itself, and the nudge to read the repository.
 
-use super::super::ApiParts;
 use super::super::views::{AcceptedView, StatusView};
+use super::super::{ApiParts, Term};
 use super::{Answer, note};
 use crate::store::{changes, rollouts};
+use crate::tasks::lease::Lead;
 use axum::Json;
 use axum::extract::State;
 use serde_json::json;
 
 pub async fn get(State(parts): State<ApiParts>) -> Answer<StatusView> {
+    let Term { coordinator, lead } = parts.operations.term();
+    let (leader, term) = match lead {
+        Lead::Holds { epoch } => (Some(coordinator.clone()), Some(epoch)),
+        Lead::StandsBy { holder } => (holder, None),
+    };
     Ok(Json(StatusView {
+        coordinator,
+        leader,
+        term,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         database: parts.db.engine_name().to_owned(),
         repository_head: changes::last_seen_commit(&parts.db).await?,
@@ -19,9 +28,9 @@ pub async fn get(State(parts): State<ApiParts>) -> Answer<StatusView> {
 }
 
 pub async fn sync(State(parts): State<ApiParts>) -> Answer<AcceptedView> {
+    parts.operations.nudge_repository()?;
     let mut tx = parts.db.begin().await?;
     note(&mut tx, "repository.sync", "repository".to_owned(), json!({})).await?;
     tx.commit().await?;
-    parts.operations.nudge_repository();
     Ok(Json(AcceptedView { message: "the repository is being read".to_owned() }))
 }
