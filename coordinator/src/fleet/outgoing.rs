@@ -60,6 +60,8 @@ pub(super) enum Ending {
     Replaced,
     #[error("the coordinator shuts down")]
     ShuttingDown,
+    #[error("this coordinator stands by, another one leads: try the next address")]
+    StandsBy,
 }
 
 impl Ending {
@@ -68,7 +70,7 @@ impl Ending {
         let text = self.to_string();
         match self {
             Self::Closed | Self::ShuttingDown | Self::CertificateEnded => None,
-            Self::Broken(_) => Some(Status::unavailable(text)),
+            Self::Broken(_) | Self::StandsBy => Some(Status::unavailable(text)),
             Self::TooLarge(_) | Self::SlowReader | Self::Flooding { .. } => {
                 Some(Status::resource_exhausted(text))
             }
@@ -98,7 +100,8 @@ impl Ending {
             | Self::Silent
             | Self::CertificateEnded
             | Self::Replaced
-            | Self::ShuttingDown => None,
+            | Self::ShuttingDown
+            | Self::StandsBy => None,
         }
     }
 
@@ -117,7 +120,8 @@ impl Ending {
             | Self::Duplicate
             | Self::CertificateEnded
             | Self::Replaced
-            | Self::ShuttingDown => None,
+            | Self::ShuttingDown
+            | Self::StandsBy => None,
         }
     }
 }

@@ -227,6 +227,22 @@ impl Agents {
         signal(self.agent_id(name)?, "STOP")
     }
 
+    /// Stops the guard, and not its agent.
+    ///
+    /// # Errors
+    /// When it was not running.
+    pub fn stop_guard(&self, name: &str) -> anyhow::Result<()> {
+        signal(self.guard_id(name).with_context(|| format!("no guard of {name} runs"))?, "STOP")
+    }
+
+    /// Lets a stopped guard go on.
+    ///
+    /// # Errors
+    /// When it was not running.
+    pub fn resume_guard(&self, name: &str) -> anyhow::Result<()> {
+        signal(self.guard_id(name).with_context(|| format!("no guard of {name} runs"))?, "CONT")
+    }
+
     /// Lets a stopped agent go on.
     ///
     /// # Errors
