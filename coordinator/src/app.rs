@@ -70,12 +70,18 @@ pub struct Parts {
     pub operator_token: Secret,
 }
 
+/// Where a running coordinator listens.
+#[derive(Debug, Clone, Copy)]
+struct Addresses {
+    agents: SocketAddr,
+    operators: SocketAddr,
+    metrics: Option<SocketAddr>,
+}
+
 /// A running coordinator.
 pub struct App {
     parts: Parts,
-    agents_address: SocketAddr,
-    operators_address: SocketAddr,
-    metrics_address: Option<SocketAddr>,
+    addresses: Addresses,
     stop: watch::Sender<bool>,
     server: FleetServer,
     writer: Writer,
@@ -89,7 +95,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(ServeError::System)?;
     let app = App::start(settings).await?;
-    tracing::info!(agents = %app.agents_address, operators = %app.operators_address, "the coordinator is ready");
+    tracing::info!(agents = %app.addresses.agents, operators = %app.addresses.operators, "the coordinator is ready");
     tokio::select! {
         _ = terminate.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted.map_err(ServeError::System)?,
@@ -112,7 +118,7 @@ impl App {
         let certificate = authority.issue_server(&settings.server_names, wall_now())?;
         let agents = listen("listen_agents", settings.listen_agents).await?;
         let public = Public::listen(&settings, &authority).await?;
-        let (operators_address, metrics_address) = public.addresses()?;
+        let (operators, metrics) = public.addresses()?;
         let db = Db::open(settings.database_url.expose()).await?;
         let mirror = MirrorThread::open(settings.mirror()).await?;
         let (stop, stopped) = watch::channel(false);
@@ -165,19 +171,8 @@ impl App {
             ("last seen task", tokio::spawn(seeing)),
             ("identity watch", tokio::spawn(watching)),
         ]);
-        let agents_address = server.local_address();
-        Ok(Self {
-            parts,
-            agents_address,
-            operators_address,
-            metrics_address,
-            stop,
-            server,
-            writer,
-            tasks,
-            intake,
-            writing,
-        })
+        let addresses = Addresses { agents: server.local_address(), operators, metrics };
+        Ok(Self { parts, addresses, stop, server, writer, tasks, intake, writing })
     }
 
     /// What the operators' interface and tests may use.
@@ -189,19 +184,19 @@ impl App {
     /// Where agents connect.
     #[must_use]
     pub fn agents_address(&self) -> SocketAddr {
-        self.agents_address
+        self.addresses.agents
     }
 
     /// Where operators connect.
     #[must_use]
     pub fn operators_address(&self) -> SocketAddr {
-        self.operators_address
+        self.addresses.operators
     }
 
     /// Where the metrics are, if they are wanted.
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.metrics_address
+        self.addresses.metrics
     }
 
     /// Ends everything: first what makes work, then the agents' port, then what stores, then the database.
