@@ -75,12 +75,18 @@ pub struct Parts {
     pub operator_token: Secret,
 }
 
+/// Where a running coordinator listens.
+#[derive(Debug, Clone, Copy)]
+struct Addresses {
+    agents: SocketAddr,
+    operators: SocketAddr,
+    metrics: Option<SocketAddr>,
+}
+
 /// A running coordinator.
 pub struct App {
     parts: Parts,
-    agents_address: SocketAddr,
-    operators_address: SocketAddr,
-    metrics_address: Option<SocketAddr>,
+    addresses: Addresses,
     stop: watch::Sender<bool>,
     server: FleetServer,
     writer: Writer,
@@ -110,7 +116,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(ServeError::System)?;
     let app = App::start(settings).await?;
-    tracing::info!(agents = %app.agents_address, operators = %app.operators_address, "the coordinator is ready");
+    tracing::info!(agents = %app.addresses.agents, operators = %app.addresses.operators, "the coordinator is ready");
     tokio::select! {
         _ = terminate.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted.map_err(ServeError::System)?,
@@ -127,7 +133,7 @@ impl App {
         let ground = Ground::open(&settings).await?;
         let Ground { operator_token, authority, token_key, order_key, certificate, .. } = ground;
         let Ground { agents, public, db, mirror, .. } = ground;
-        let (operators_address, metrics_address) = public.addresses()?;
+        let (operators, metrics) = public.addresses()?;
         let (leading, lease) = Leading::start(&db, &settings).await?;
         let (stop, stopped) = watch::channel(false);
         let (writer, writing) = writer::spawn(db.clone());
@@ -174,20 +180,8 @@ impl App {
         let parts = Parts { db, fleet, nudge_repo, driver, lease, progress, settings, operator_token };
         let token_maker = Arc::new(TokenMaker { key: token_key, authority_fingerprint });
         tasks.splice(0..0, public.serve(&parts, token_maker, &stopped)?);
-        let agents_address = server.local_address();
-        Ok(Self {
-            parts,
-            agents_address,
-            operators_address,
-            metrics_address,
-            stop,
-            server,
-            writer,
-            tasks,
-            intake,
-            writing,
-            leading,
-        })
+        let addresses = Addresses { agents: server.local_address(), operators, metrics };
+        Ok(Self { parts, addresses, stop, server, writer, tasks, intake, writing, leading })
     }
 
     /// What the operators' interface and tests may use.
@@ -199,19 +193,19 @@ impl App {
     /// Where agents connect.
     #[must_use]
     pub fn agents_address(&self) -> SocketAddr {
-        self.agents_address
+        self.addresses.agents
     }
 
     /// Where operators connect.
     #[must_use]
     pub fn operators_address(&self) -> SocketAddr {
-        self.operators_address
+        self.addresses.operators
     }
 
     /// Where the metrics are, if they are wanted.
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.metrics_address
+        self.addresses.metrics
     }
 
     /// Ends everything: first what makes work, then the agents' port, then what stores, then the database.
