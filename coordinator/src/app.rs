@@ -12,6 +12,7 @@
 mod error;
 mod name_file;
 mod operations;
+mod public;
 mod token_file;
 
 #[cfg(test)]
@@ -20,7 +21,7 @@ mod tests;
 pub use error::ServeError;
 pub use operations::OperatorActions;
 
-use crate::api::{self, ApiParts, TokenMaker};
+use crate::api::TokenMaker;
 use crate::fleet::{self, FleetEvent, FleetHandle, FleetParts, FleetServer, FleetSettings};
 use crate::settings::Settings;
 use crate::store::Db;
@@ -33,10 +34,10 @@ use crate::tasks::repo_sync::{MirrorThread, RepoHandle, RepoSignals, SyncParts};
 use crate::tasks::retention;
 use crate::tasks::rollout_driver::{self, DriverParts, RolloutHandle, SentLog};
 use crate::tasks::wall_now;
-use crate::tasks::window::WindowExtender;
 use crate::tasks::witness::{LateFleet, Witnesses};
 use crate::trust::{Authority, AuthorityFiles, OrderKey, ServerCertificate, TokenKey};
-use model::Millis;
+use model::{Millis, Secret};
+use public::Public;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -71,7 +72,7 @@ pub struct Parts {
     /// The settings.
     pub settings: Arc<Settings>,
     /// The operators' token.
-    pub operator_token: Arc<str>,
+    pub operator_token: Secret,
 }
 
 /// A running coordinator.
@@ -79,6 +80,7 @@ pub struct App {
     parts: Parts,
     agents_address: SocketAddr,
     operators_address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     server: FleetServer,
     writer: Writer,
@@ -124,8 +126,8 @@ impl App {
         let settings = Arc::new(settings);
         let ground = Ground::open(&settings).await?;
         let Ground { operator_token, authority, token_key, order_key, certificate, .. } = ground;
-        let Ground { agents, operators, db, mirror, .. } = ground;
-        let operators_address = operators.local_addr().map_err(ServeError::System)?;
+        let Ground { agents, public, db, mirror, .. } = ground;
+        let (operators_address, metrics_address) = public.addresses()?;
         let (leading, lease) = Leading::start(&db, &settings).await?;
         let (stop, stopped) = watch::channel(false);
         let (writer, writing) = writer::spawn(db.clone());
@@ -167,17 +169,18 @@ impl App {
         let poll = settings.repository.poll;
         let sync_parts = SyncParts { db: db.clone(), lease: lease.clone(), mirror, rollouts: driver.clone() };
         let syncing = signals.spawn(sync_parts, poll, stopped.clone());
-        let mut tasks = vec![("repository task", syncing), ("rollout driver", driving)];
-        tasks.extend(side_tasks(&db, &fleet, &writer, &lease, &stopped));
+        let side = side_tasks(&db, &fleet, &writer, &lease, &stopped);
         let parts = Parts { db, fleet, nudge_repo, driver, lease, progress, settings, operator_token };
         let token_maker = Arc::new(TokenMaker { key: token_key, authority_fingerprint });
-        let serving = serve_operators(operators, &parts, token_maker, stopped);
-        tasks.insert(0, ("operators' interface", tokio::spawn(serving)));
+        let mut tasks = public.serve(&parts, token_maker, &stopped)?;
+        tasks.extend([("repository task", syncing), ("rollout driver", driving)]);
+        tasks.extend(side);
         let agents_address = server.local_address();
         Ok(Self {
             parts,
             agents_address,
             operators_address,
+            metrics_address,
             stop,
             server,
             writer,
@@ -204,6 +207,12 @@ impl App {
     #[must_use]
     pub fn operators_address(&self) -> SocketAddr {
         self.operators_address
+    }
+
+    /// Where the metrics are, if they are wanted.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// Ends everything: first what makes work, then the agents' port, then what stores, then the database.
@@ -253,13 +262,13 @@ fn side_tasks(
 
 /// What a start finds or opens outside of the process.
 struct Ground {
-    operator_token: Arc<str>,
+    operator_token: Secret,
     authority: Arc<Authority>,
     token_key: TokenKey,
     order_key: Arc<OrderKey>,
     certificate: ServerCertificate,
     agents: TcpListener,
-    operators: TcpListener,
+    public: Public,
     db: Db,
     mirror: MirrorThread,
 }
@@ -274,20 +283,10 @@ impl Ground {
         let order_key = Arc::new(OrderKey::open_or_make(&settings.order_key_file())?);
         let certificate = authority.issue_server(&settings.server_names, wall_now())?;
         let agents = listen("listen_agents", settings.listen_agents).await?;
-        let operators = listen("listen_operators", settings.listen_operators).await?;
+        let public = Public::listen(settings, &authority).await?;
         let db = Db::open(settings.database_url.expose()).await?;
         let mirror = MirrorThread::open(settings.mirror()).await?;
-        Ok(Self {
-            operator_token,
-            authority,
-            token_key,
-            order_key,
-            certificate,
-            agents,
-            operators,
-            db,
-            mirror,
-        })
+        Ok(Self { operator_token, authority, token_key, order_key, certificate, agents, public, db, mirror })
     }
 }
 
@@ -337,32 +336,4 @@ fn open_authority(settings: &Settings, files: &AuthorityFiles) -> Result<Authori
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { key, address, source })
-}
-
-fn serve_operators(
-    listener: TcpListener,
-    parts: &Parts,
-    token_maker: Arc<TokenMaker>,
-    mut stop: watch::Receiver<bool>,
-) -> impl Future<Output = ()> + Send + 'static {
-    let offers = Arc::new(parts.fleet.clone());
-    let windows = WindowExtender::new(parts.db.clone(), parts.lease.clone(), Arc::new(parts.fleet.clone()));
-    let (repo, driver, lease) = (parts.nudge_repo.clone(), parts.driver.clone(), parts.lease.clone());
-    let operations = OperatorActions::new(repo, driver, offers, lease, windows);
-    let router = api::router(ApiParts {
-        db: parts.db.clone(),
-        live: Arc::new(parts.fleet.clone()),
-        operations: Arc::new(operations),
-        operator_token: Arc::clone(&parts.operator_token),
-        token_maker,
-    });
-    async move {
-        let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-            // An error means that the sender is gone: the same.
-            let _ = stop.wait_for(|stop| *stop).await;
-        });
-        if let Err(error) = serving.await {
-            tracing::error!(%error, "the operators' interface ended with an error");
-        }
-    }
 }

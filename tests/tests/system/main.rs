@@ -27,6 +27,8 @@ mod identity;
 #[cfg(test)]
 mod main_job;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod refusals;

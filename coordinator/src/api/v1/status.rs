@@ -1,6 +1,7 @@
 //! The coordinator itself, and the nudge to read the repository.
 
 use super::super::views::{AcceptedView, StatusView};
+use super::super::who::Who;
 use super::super::{ApiParts, Term};
 use super::{Answer, note};
 use crate::store::{changes, rollouts};
@@ -27,10 +28,10 @@ pub async fn get(State(parts): State<ApiParts>) -> Answer<StatusView> {
     }))
 }
 
-pub async fn sync(State(parts): State<ApiParts>) -> Answer<AcceptedView> {
+pub async fn sync(State(parts): State<ApiParts>, who: Who) -> Answer<AcceptedView> {
     parts.operations.nudge_repository()?;
     let mut tx = parts.db.begin().await?;
-    note(&mut tx, "repository.sync", "repository".to_owned(), json!({})).await?;
+    note(&mut tx, &who, "repository.sync", "repository".to_owned(), json!({})).await?;
     tx.commit().await?;
     Ok(Json(AcceptedView { message: "the repository is being read".to_owned() }))
 }
