@@ -29,7 +29,7 @@ impl Second {
 }
 
 impl Lab {
-    /// Starts a second coordinator with the same authority, and waits until it answers; gives the port for agents.
+    /// Starts a second coordinator with the same authority and order key, and waits until it answers; gives the port for agents.
     ///
     /// # Errors
     /// When it does not come up.
@@ -38,6 +38,8 @@ impl Lab {
         let (operator_port, agent_port) = (free_port()?, free_port()?);
         let state = self.root.join(STATE);
         copy(&self.root.join("state").join("ca"), &state.join("ca"))?;
+        fs::copy(self.root.join("state").join("order.key"), state.join("order.key"))
+            .context("the key that signs orders cannot be copied")?;
         let settings = fs::read_to_string(self.root.join("coordinator.toml"))
             .context("the settings of the first coordinator cannot be read")?;
         let first = self.root.join("state");

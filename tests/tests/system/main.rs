@@ -9,6 +9,8 @@ mod attack;
 #[cfg(test)]
 mod chaos;
 #[cfg(test)]
+mod chaos_every_step;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod console;
