@@ -368,6 +368,17 @@ pub fn hello(instance: &str) -> AgentHello {
     }
 }
 
+pub fn beat(sequence: u64) -> HeartbeatReport {
+    HeartbeatReport {
+        sequence,
+        phase: ApplyPhase::Verifying,
+        committed_generation: Generation(5),
+        drift: true,
+        observation_hash: "feed".into(),
+        rss_bytes: 3_700_000,
+    }
+}
+
 impl TestAgent {
     pub async fn open(client: AgentClient<Channel>, instance: &str) -> Result<Self, Status> {
         Self::open_with(client, FromAgent::Hello(hello(instance))).await
@@ -386,15 +397,7 @@ impl TestAgent {
     }
 
     pub async fn beat(&self, sequence: u64) {
-        self.say(FromAgent::Heartbeat(HeartbeatReport {
-            sequence,
-            phase: ApplyPhase::Verifying,
-            committed_generation: Generation(5),
-            drift: true,
-            observation_hash: "feed".into(),
-            rss_bytes: 3_700_000,
-        }))
-        .await;
+        self.say(FromAgent::Heartbeat(beat(sequence))).await;
     }
 
     pub async fn next(&mut self) -> FromCoordinator {
