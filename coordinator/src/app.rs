@@ -31,7 +31,7 @@ use crate::tasks::repo_sync::{MirrorThread, RepoHandle, RepoSignals};
 use crate::tasks::rollout_driver::{self, DriverParts, RolloutHandle, SentLog};
 use crate::tasks::wall_now;
 use crate::tasks::witness::{LateFleet, Witnesses};
-use crate::trust::{Authority, AuthorityFiles, OrderKey};
+use crate::trust::{Authority, AuthorityFiles};
 use model::Millis;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -105,7 +105,7 @@ impl App {
         let files = settings.authority_files();
         let authority = Arc::new(open_authority(&settings, &files)?);
         let token_key = files.token_key()?;
-        let order_key = Arc::new(OrderKey::open_or_make(&settings.order_key_file())?);
+        let order_key = Arc::new(files.order_key(&settings.order_key_file())?);
         let certificate = authority.issue_server(&settings.server_names, wall_now())?;
         let agents = listen("listen_agents", settings.listen_agents).await?;
         let operators = listen("listen_operators", settings.listen_operators).await?;

@@ -10,7 +10,7 @@ use crate::repo::{Auth, MirrorSettings, RepoLimits};
 use crate::store::changes::{self, ChangeRecord};
 use crate::store::rollouts::{self, RolloutRecord};
 use crate::store::{Db, hosts, observations, outcomes};
-use crate::trust::OrderKey;
+use crate::trust::AuthorityFiles;
 use git2::{Repository, RepositoryInitOptions, Signature};
 use model::{
     ApplyOutcome, BootId, HostFacts, HostId, Known, ObservedNetwork, ObservedVswitch, Order, OutcomeKind,
@@ -345,7 +345,8 @@ async fn start(db: &Db, fleet: &Arc<FakeFleet>, mirror: MirrorSettings) -> Tasks
     let repo = signals.handle();
     let sent = SentLog::default();
     let dispatch: Arc<dyn Dispatch> = Arc::<FakeFleet>::clone(fleet);
-    let order_key = Arc::new(OrderKey::open_or_make(&mirror_dir.join("order.key")).unwrap());
+    let order_key =
+        Arc::new(AuthorityFiles::new(&mirror_dir, None).order_key(&mirror_dir.join("order.key")).unwrap());
     let (db_of_driver, repo_nudge) = (db.clone(), signals.nudge());
     let parts = DriverParts { db: db_of_driver, dispatch, sent: sent.clone(), order_key, repo_nudge };
     let (driver, driving) = rollout_driver::spawn(parts, stopped.clone());

@@ -114,7 +114,7 @@ impl Rig {
         let token_key = files.token_key().unwrap();
         let db = Db::open(&format!("sqlite://{}", dir.path().join("p.db").display())).await.unwrap();
         let confirm = Arc::new(OneVerdict { verdict, asked: Mutex::default() });
-        let order_key = Arc::new(OrderKey::open_or_make(&dir.path().join("order.key")).unwrap());
+        let order_key = Arc::new(files.order_key(&dir.path().join("order.key")).unwrap());
         let parts = FleetParts {
             authority: Arc::clone(&authority),
             order_key: Arc::clone(&order_key),
