@@ -273,7 +273,7 @@ impl Ground {
         let files = settings.authority_files();
         let authority = Arc::new(open_authority(settings, &files)?);
         let token_key = files.token_key()?;
-        let order_key = Arc::new(OrderKey::open_or_make(&settings.order_key_file())?);
+        let order_key = Arc::new(files.order_key(&settings.order_key_file())?);
         let certificate = authority.issue_server(&settings.server_names, wall_now())?;
         let agents = listen("listen_agents", settings.listen_agents).await?;
         let public = Public::listen(settings, &authority).await?;

@@ -52,6 +52,8 @@ pub(super) enum Ending {
     SlowReader,
     #[error("the agent sends more than {per_sec} messages a second: look for the cause on the host")]
     Flooding { per_sec: u32 },
+    #[error("the agent floods its connection: {0}")]
+    Frames(String),
     #[error(transparent)]
     Denied(#[from] Denial),
     #[error("the certificate the stream was opened with has run out")]
@@ -71,7 +73,7 @@ impl Ending {
         match self {
             Self::Closed | Self::ShuttingDown | Self::CertificateEnded => None,
             Self::Broken(_) | Self::StandsBy => Some(Status::unavailable(text)),
-            Self::TooLarge(_) | Self::SlowReader | Self::Flooding { .. } => {
+            Self::TooLarge(_) | Self::SlowReader | Self::Flooding { .. } | Self::Frames(_) => {
                 Some(Status::resource_exhausted(text))
             }
             Self::Invalid(_) | Self::BadReceipt(_) => Some(Status::invalid_argument(text)),
@@ -90,7 +92,7 @@ impl Ending {
             Self::Invalid(_) => Some(RefusalKind::Message),
             Self::BadReceipt(_) => Some(RefusalKind::Receipt),
             Self::NoProtocol { .. } => Some(RefusalKind::Protocol),
-            Self::Flooding { .. } => Some(RefusalKind::Flooding),
+            Self::Flooding { .. } | Self::Frames(_) => Some(RefusalKind::Flooding),
             Self::SlowReader => Some(RefusalKind::SlowReader),
             Self::Denied(denial) => denial.refusal(),
             // A duplicate is told by an event of its own.
@@ -110,7 +112,7 @@ impl Ending {
     pub(super) fn closes_connection(&self) -> Option<Duration> {
         match self {
             Self::Silent | Self::SlowReader => Some(Duration::ZERO),
-            Self::Denied(_) | Self::Flooding { .. } => Some(LAST_WORDS),
+            Self::Denied(_) | Self::Flooding { .. } | Self::Frames(_) => Some(LAST_WORDS),
             Self::Closed
             | Self::Broken(_)
             | Self::TooLarge(_)

@@ -52,7 +52,9 @@ pub(super) struct Session {
 
 fn broken(status: &Status) -> Ending {
     match status.code() {
-        Code::OutOfRange | Code::ResourceExhausted => Ending::TooLarge(status.message().to_owned()),
+        Code::OutOfRange => Ending::TooLarge(status.message().to_owned()),
+        // HTTP/2 gave up on a peer that sends more small frames than anybody reads.
+        Code::ResourceExhausted => Ending::Frames(status.message().to_owned()),
         Code::Internal | Code::InvalidArgument => Ending::Invalid(status.message().to_owned()),
         _ => Ending::Broken(status.message().to_owned()),
     }
@@ -349,3 +351,6 @@ impl Session {
         self.shared.events.send(event).await.map_err(|_| Ending::ShuttingDown)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use crate::repo::{Auth, MirrorSettings, RepoLimits};
 use crate::store::changes::{self, ChangeRecord};
 use crate::store::rollouts::{self, RolloutRecord};
 use crate::store::{Db, hosts, observations, outcomes};
-use crate::trust::OrderKey;
+use crate::trust::AuthorityFiles;
 use git2::{Repository, RepositoryInitOptions, Signature};
 use model::{
     ApplyOutcome, BootId, HostFacts, HostId, Known, ObservedNetwork, ObservedVswitch, Order, OutcomeKind,
@@ -347,7 +347,8 @@ async fn start(db: &Db, fleet: &Arc<FakeFleet>, mirror: MirrorSettings) -> Tasks
     let repo = signals.handle();
     let sent = SentLog::default();
     let dispatch: Arc<dyn Dispatch> = Arc::<FakeFleet>::clone(fleet);
-    let order_key = Arc::new(OrderKey::open_or_make(&mirror_dir.join("order.key")).unwrap());
+    let order_key =
+        Arc::new(AuthorityFiles::new(&mirror_dir, None).order_key(&mirror_dir.join("order.key")).unwrap());
     let parts = DriverParts {
         db: db.clone(),
         lease: lease.clone(),

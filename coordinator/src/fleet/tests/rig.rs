@@ -116,7 +116,7 @@ impl Rig {
         let token_key = files.token_key().unwrap();
         let db = Db::open(&format!("sqlite://{}", dir.path().join("p.db").display())).await.unwrap();
         let confirm = Arc::new(OneVerdict { verdict, asked: Mutex::default() });
-        let order_key = Arc::new(OrderKey::open_or_make(&dir.path().join("order.key")).unwrap());
+        let order_key = Arc::new(files.order_key(&dir.path().join("order.key")).unwrap());
         let (leads, leading) = watch::channel(true);
         let parts = FleetParts {
             authority: Arc::clone(&authority),
@@ -373,6 +373,17 @@ pub fn hello(instance: &str) -> AgentHello {
     }
 }
 
+pub fn beat(sequence: u64) -> HeartbeatReport {
+    HeartbeatReport {
+        sequence,
+        phase: ApplyPhase::Verifying,
+        committed_generation: Generation(5),
+        drift: true,
+        observation_hash: "feed".into(),
+        rss_bytes: 3_700_000,
+    }
+}
+
 impl TestAgent {
     pub async fn open(client: AgentClient<Channel>, instance: &str) -> Result<Self, Status> {
         Self::open_with(client, FromAgent::Hello(hello(instance))).await
@@ -391,15 +402,7 @@ impl TestAgent {
     }
 
     pub async fn beat(&self, sequence: u64) {
-        self.say(FromAgent::Heartbeat(HeartbeatReport {
-            sequence,
-            phase: ApplyPhase::Verifying,
-            committed_generation: Generation(5),
-            drift: true,
-            observation_hash: "feed".into(),
-            rss_bytes: 3_700_000,
-        }))
-        .await;
+        self.say(FromAgent::Heartbeat(beat(sequence))).await;
     }
 
     pub async fn next(&mut self) -> FromCoordinator {
