@@ -11,6 +11,7 @@
 
 mod error;
 mod operations;
+mod public;
 mod token_file;
 
 #[cfg(test)]
@@ -19,8 +20,8 @@ mod tests;
 pub use error::ServeError;
 pub use operations::OperatorActions;
 
-use crate::api::{self, ApiParts, TokenMaker};
-use crate::fleet::{self, FleetHandle, FleetParts, FleetServer, FleetSettings};
+use crate::api::TokenMaker;
+use crate::fleet::{self, FleetEvent, FleetHandle, FleetParts, FleetServer, FleetSettings};
 use crate::settings::Settings;
 use crate::store::Db;
 use crate::store::writer::{self, Writer};
@@ -31,15 +32,16 @@ use crate::tasks::repo_sync::{MirrorThread, RepoHandle, RepoSignals};
 use crate::tasks::rollout_driver::{self, DriverParts, RolloutHandle, SentLog};
 use crate::tasks::wall_now;
 use crate::tasks::witness::{LateFleet, Witnesses};
-use crate::trust::{Authority, AuthorityFiles};
-use model::Millis;
+use crate::trust::{Authority, AuthorityFiles, OrderKey, ServerCertificate, TokenKey};
+use model::{Millis, Secret};
+use public::Public;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// One day, in milliseconds.
@@ -65,7 +67,7 @@ pub struct Parts {
     /// The settings.
     pub settings: Arc<Settings>,
     /// The operators' token.
-    pub operator_token: Arc<str>,
+    pub operator_token: Secret,
 }
 
 /// A running coordinator.
@@ -73,6 +75,7 @@ pub struct App {
     parts: Parts,
     agents_address: SocketAddr,
     operators_address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     server: FleetServer,
     writer: Writer,
@@ -96,20 +99,37 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// The keys the coordinator works with.
+struct Keys {
+    authority: Arc<Authority>,
+    token_key: TokenKey,
+    token_maker: Arc<TokenMaker>,
+    order_key: Arc<OrderKey>,
+    certificate: ServerCertificate,
+}
+
+impl Keys {
+    fn open(settings: &Settings) -> Result<Self, ServeError> {
+        let files = settings.authority_files();
+        let authority = Arc::new(open_authority(settings, &files)?);
+        let token_key = files.token_key()?;
+        let order_key = Arc::new(files.order_key(&settings.order_key_file())?);
+        let certificate = authority.issue_server(&settings.server_names, wall_now())?;
+        let maker = TokenMaker { key: token_key.clone(), authority_fingerprint: authority.fingerprint() };
+        Ok(Self { authority, token_key, token_maker: Arc::new(maker), order_key, certificate })
+    }
+}
+
 impl App {
     /// Starts everything; when a part cannot be started, none stays behind.
     pub async fn start(settings: Settings) -> Result<Self, ServeError> {
         let settings = Arc::new(settings);
         make_state_dir(&settings.state_dir)?;
         let operator_token = token_file::read_or_make(&settings.operator_token_file())?;
-        let files = settings.authority_files();
-        let authority = Arc::new(open_authority(&settings, &files)?);
-        let token_key = files.token_key()?;
-        let order_key = Arc::new(files.order_key(&settings.order_key_file())?);
-        let certificate = authority.issue_server(&settings.server_names, wall_now())?;
+        let Keys { authority, token_key, token_maker, order_key, certificate } = Keys::open(&settings)?;
         let agents = listen("listen_agents", settings.listen_agents).await?;
-        let operators = listen("listen_operators", settings.listen_operators).await?;
-        let operators_address = operators.local_addr().map_err(ServeError::System)?;
+        let public = Public::listen(&settings, &authority).await?;
+        let (operators_address, metrics_address) = public.addresses()?;
         let db = Db::open(settings.database_url.expose()).await?;
         let mirror = MirrorThread::open(settings.mirror()).await?;
         let (stop, stopped) = watch::channel(false);
@@ -117,17 +137,14 @@ impl App {
         let sent = SentLog::default();
         let peers = Arc::new(LateFleet::default());
         let witnesses = Witnesses::new(db.clone(), Arc::<LateFleet>::clone(&peers));
-        let authority_fingerprint = authority.fingerprint();
         let fleet_parts = FleetParts {
             authority,
             certificate,
             order_key: Arc::clone(&order_key),
-            identities: Arc::new(StoredIdentities::new(db.clone(), token_key.clone())),
+            identities: Arc::new(StoredIdentities::new(db.clone(), token_key)),
             confirm: Arc::new(Confirmations::new(db.clone(), sent.clone(), witnesses)),
         };
-        let fleet_settings = FleetSettings { heartbeat: settings.heartbeat, ..FleetSettings::default() };
-        let (server, fleet, events) = fleet::start(agents, fleet_settings, fleet_parts)
-            .map_err(|error| ServeError::Fleet(error.to_string()))?;
+        let (server, fleet, events) = start_fleet(agents, &settings, fleet_parts)?;
         peers.started(fleet.clone());
         let signals = RepoSignals::default();
         let nudge_repo = signals.handle();
@@ -152,19 +169,27 @@ impl App {
         let poll = settings.repository.poll;
         let syncing = signals.spawn(db.clone(), mirror, driver.clone(), poll, stopped.clone());
         let seeing = fleet_intake::flush_last_seen(fleet.clone(), writer.clone(), stopped.clone());
-        let watching = identities::watch(db.clone(), fleet.clone(), stopped.clone());
+        let watching = tokio::spawn(identities::watch(db.clone(), fleet.clone(), stopped.clone()));
         let parts = Parts { db, fleet, nudge_repo, driver, progress, settings, operator_token };
-        let token_maker = Arc::new(TokenMaker { key: token_key, authority_fingerprint });
-        let serving = serve_operators(operators, &parts, token_maker, stopped);
-        let tasks = vec![
-            ("operators' interface", tokio::spawn(serving)),
+        let mut tasks = public.serve(&parts, token_maker, &stopped)?;
+        tasks.extend([
             ("repository task", syncing),
             ("rollout driver", driving),
             ("last seen task", tokio::spawn(seeing)),
-            ("identity watch", tokio::spawn(watching)),
-        ];
-        let agents_address = server.local_address();
-        Ok(Self { parts, agents_address, operators_address, stop, server, writer, tasks, intake, writing })
+            ("identity watch", watching),
+        ]);
+        Ok(Self {
+            parts,
+            agents_address: server.local_address(),
+            operators_address,
+            metrics_address,
+            stop,
+            server,
+            writer,
+            tasks,
+            intake,
+            writing,
+        })
     }
 
     /// What the operators' interface and tests may use.
@@ -183,6 +208,12 @@ impl App {
     #[must_use]
     pub fn operators_address(&self) -> SocketAddr {
         self.operators_address
+    }
+
+    /// Where the metrics are, if they are wanted.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// Ends everything: first what makes work, then the agents' port, then what stores, then the database.
@@ -220,6 +251,15 @@ fn make_state_dir(dir: &Path) -> Result<(), ServeError> {
         .map_err(|source| ServeError::StateDir { path: dir.to_owned(), source })
 }
 
+fn start_fleet(
+    agents: TcpListener,
+    settings: &Settings,
+    parts: FleetParts,
+) -> Result<(FleetServer, FleetHandle, mpsc::Receiver<FleetEvent>), ServeError> {
+    let settings = FleetSettings { heartbeat: settings.heartbeat, ..FleetSettings::default() };
+    fleet::start(agents, settings, parts).map_err(|error| ServeError::Fleet(error.to_string()))
+}
+
 /// Opens the authority; the very first start makes it.
 fn open_authority(settings: &Settings, files: &AuthorityFiles) -> Result<Authority, ServeError> {
     let now = wall_now();
@@ -247,30 +287,4 @@ fn open_authority(settings: &Settings, files: &AuthorityFiles) -> Result<Authori
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { key, address, source })
-}
-
-fn serve_operators(
-    listener: TcpListener,
-    parts: &Parts,
-    token_maker: Arc<TokenMaker>,
-    mut stop: watch::Receiver<bool>,
-) -> impl Future<Output = ()> + Send + 'static {
-    let offers = Arc::new(parts.fleet.clone());
-    let operations = OperatorActions::new(parts.nudge_repo.clone(), parts.driver.clone(), offers);
-    let router = api::router(ApiParts {
-        db: parts.db.clone(),
-        live: Arc::new(parts.fleet.clone()),
-        operations: Arc::new(operations),
-        operator_token: Arc::clone(&parts.operator_token),
-        token_maker,
-    });
-    async move {
-        let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-            // An error means that the sender is gone: the same.
-            let _ = stop.wait_for(|stop| *stop).await;
-        });
-        if let Err(error) = serving.await {
-            tracing::error!(%error, "the operators' interface ended with an error");
-        }
-    }
 }
