@@ -29,6 +29,8 @@ mod main_job;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod people_secrets;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod refusals;
