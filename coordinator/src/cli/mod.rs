@@ -22,6 +22,7 @@ mod init;
 mod observed;
 mod pack;
 mod plan;
+mod progress;
 mod rfc;
 mod rfcs;
 mod rollout;
@@ -78,7 +79,7 @@ enum Verb {
     Check(check::Args),
     /// Show what the documents would do to hosts, call by call.
     Plan(plan::Args),
-    /// Write the documents of live hosts, so that the first plan is empty.
+    /// Write the documents of live hosts, so that the first plan is empty; without a group name, propose groups.
     Import(import::Args),
     /// List hosts.
     Hosts(hosts::Args),
