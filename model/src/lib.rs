@@ -14,6 +14,7 @@ mod finding;
 mod hash;
 mod host;
 mod id;
+mod identity;
 mod known;
 mod local;
 mod mac;
@@ -48,6 +49,7 @@ pub use finding::{Component, Finding, Severity, Span};
 pub use hash::{InvalidHash, SHA256_BYTES, Sha256Hash};
 pub use host::{BootId, HostFacts, Labels};
 pub use id::{ChangeId, Generation, GenerationCheck, HostGroupId, HostId, InvalidId, RfcId, RolloutId};
+pub use identity::KeyFingerprint;
 pub use known::Known;
 pub use local::{LocalAction, LocalVerb};
 pub use mac::{InvalidMac, MacAddress};
@@ -58,7 +60,9 @@ pub use observed::{
     ObservedNic, ObservedPortGroup, ObservedPortGroupSecurity, ObservedPortGroupShaping,
     ObservedPortGroupTeaming, ObservedRoute, ObservedVm, ObservedVmk, ObservedVswitch, VmkAttachment,
 };
-pub use operation::{Operation, PolicyReset, SecurityChange, ShapingChange, TeamingChange, VmkIpv6Change};
+pub use operation::{
+    Operation, OperationObject, PolicyReset, SecurityChange, ShapingChange, TeamingChange, VmkIpv6Change,
+};
 pub use order::{
     CONFIRM_TIMEOUT_SECS_DEFAULT, CONFIRM_TIMEOUT_SECS_MAX, CONFIRM_TIMEOUT_SECS_MIN, Order, ProbePlan,
 };

@@ -355,7 +355,7 @@ fn classes<'a, K: Ord>(
 }
 
 /// The class that holds more than half of `count` hosts.
-fn majority<'a, K, V>(classes: &'a BTreeMap<K, Vec<V>>, count: usize) -> Option<(&'a K, &'a Vec<V>)> {
+fn majority<K, V>(classes: &BTreeMap<K, Vec<V>>, count: usize) -> Option<(&K, &Vec<V>)> {
     classes.iter().find(|(_, hosts)| hosts.len() * 2 > count)
 }
 

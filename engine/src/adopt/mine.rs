@@ -211,9 +211,12 @@ fn settle(classes: &[Class], groups: &mut Vec<Group>) {
     }
 }
 
+/// Hosts by value, by field.
+type FieldCounts = BTreeMap<u32, BTreeMap<u32, usize>>;
+
 /// The network that needs the fewest overrides: of each object whether most have it, of each field what most have.
 fn template(classes: &[Class], group: &Group) -> Shape {
-    let mut objects: BTreeMap<u32, (usize, BTreeMap<u32, BTreeMap<u32, usize>>)> = BTreeMap::new();
+    let mut objects: BTreeMap<u32, (usize, FieldCounts)> = BTreeMap::new();
     let mut hosts = 0;
     for class in group.iter().filter_map(|at| classes.get(*at)) {
         let count = class.hosts.len();

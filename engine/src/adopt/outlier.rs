@@ -278,9 +278,12 @@ fn nic_names(folded: &Folded) -> impl Iterator<Item = Outlier> {
     })
 }
 
+/// A host with an address.
+type Addressed<'a> = (&'a HostId, Ipv4Cidr);
+
 /// Addresses outside the subnet that an adapter has on nearly all hosts.
 fn subnets(observed: &BTreeMap<HostId, &ObservedNetwork>) -> Vec<Outlier> {
-    let mut by_vmk: BTreeMap<&VmkName, BTreeMap<Ipv4Cidr, Vec<(&HostId, Ipv4Cidr)>>> = BTreeMap::new();
+    let mut by_vmk: BTreeMap<&VmkName, BTreeMap<Ipv4Cidr, Vec<Addressed<'_>>>> = BTreeMap::new();
     for (host, observed) in observed {
         for (vmk, found) in observed.vmkernels.read().into_iter().flatten() {
             if let Some(ObservedIpv4::Static { address, .. }) = found.ipv4.read() {

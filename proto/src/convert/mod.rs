@@ -5,6 +5,7 @@ mod document;
 mod error;
 mod from_agent;
 mod from_coordinator;
+mod identity;
 mod ping;
 mod proof;
 mod unary;
@@ -18,15 +19,19 @@ pub use from_agent::{
     AgentHello, FromAgent, HeartbeatReport, ObservationReport, OutcomeReport, StepProgress,
 };
 pub use from_coordinator::FromCoordinator;
+pub use identity::{
+    EnrolAnswer, EnrolQuestion, EnrolReply, ORDER_KEY_BYTES, RecoverQuestion, RecoverReply,
+    renewal_from_wire, renewed_from_wire,
+};
 pub use ping::{PING_COUNT_MAX, PingQuestion, PingReport};
 pub use proof::{OfferedOrder, SetAck, proof_wire_bytes};
-pub use unary::{ConfirmQuestion, EnrolAnswer, EnrolQuestion, ORDER_KEY_BYTES, Verdict};
+pub use unary::{ConfirmQuestion, Verdict};
 
 use error::bounded;
 use model::ApplyPhase;
 
 /// Phases by their wire text; the same words as in JSON.
-const PHASES: [(ApplyPhase, &str); 8] = [
+const PHASES: [(ApplyPhase, &str); 9] = [
     (ApplyPhase::Idle, "idle"),
     (ApplyPhase::Planning, "planning"),
     (ApplyPhase::Applying, "applying"),
@@ -35,6 +40,7 @@ const PHASES: [(ApplyPhase, &str); 8] = [
     (ApplyPhase::AwaitingConfirm, "awaiting_confirm"),
     (ApplyPhase::Holding, "holding"),
     (ApplyPhase::RollingBack, "rolling_back"),
+    (ApplyPhase::Saving, "saving"),
 ];
 
 /// The wire text of a phase.
@@ -49,6 +55,7 @@ pub fn phase_to_text(phase: ApplyPhase) -> &'static str {
         ApplyPhase::AwaitingConfirm => "awaiting_confirm",
         ApplyPhase::Holding => "holding",
         ApplyPhase::RollingBack => "rolling_back",
+        ApplyPhase::Saving => "saving",
     }
 }
 
