@@ -4,6 +4,7 @@ mod approval;
 mod import;
 mod offline;
 mod online;
+mod people;
 
 use super::run_on;
 use super::screen::Surface;
