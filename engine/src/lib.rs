@@ -5,6 +5,7 @@
 //! randomness or async. Called by the agent, the coordinator and the tools.
 #![warn(missing_docs)]
 
+pub mod adopt;
 pub mod apply;
 pub mod documents;
 pub mod journal;

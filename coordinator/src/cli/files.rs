@@ -1,6 +1,6 @@
 //! New files of a repository: all of them, or none when one is already there.
 //!
-//! Must not: overwrite. Called by `init`, `rfc new` and `import`.
+//! Must not: overwrite, unless it is asked to replace. Called by `init`, `rfc new` and `import`.
 
 use super::failure::CliError;
 use std::fs::{self, OpenOptions};
@@ -35,4 +35,22 @@ pub fn write_new<'a>(
         file.write_all(text.as_bytes()).map_err(CliError::file("write", &path))?;
     }
     Ok(())
+}
+
+/// Writes files below `dir` in place of the `stale` ones, which are removed when they are not written anew.
+pub fn replace<'a>(
+    dir: &Path,
+    stale: &[String],
+    files: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+) -> Result<(), CliError> {
+    for name in stale {
+        let path = dir.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(CliError::file("remove", path)(error));
+            }
+            _ => {}
+        }
+    }
+    write_new(dir, files)
 }

@@ -26,6 +26,7 @@ mod observed;
 mod pack;
 mod password;
 mod plan;
+mod progress;
 mod rfc;
 mod rfcs;
 mod rollout;
@@ -84,7 +85,7 @@ enum Verb {
     Check(check::Args),
     /// Show what the documents would do to hosts, call by call.
     Plan(plan::Args),
-    /// Write the documents of live hosts, so that the first plan is empty.
+    /// Write the documents of live hosts, so that the first plan is empty; without a group name, propose groups.
     Import(import::Args),
     /// List hosts.
     Hosts(hosts::Args),

@@ -4,8 +4,11 @@
 
 use super::client::{Client, Remote};
 use super::failure::CliError;
+use super::progress;
+use super::screen::Screen;
 use crate::api::views::{HostView, ObservedView};
-use model::{HostId, ObservedNetwork};
+use engine::adopt::HostLabels;
+use model::{HostGroupId, HostId, ObservedNetwork};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -60,10 +63,11 @@ fn named(path: &Path, observed: &ObservedNetwork) -> Result<HostId, CliError> {
     })
 }
 
-/// Asks the coordinator for hosts. A host it has not observed is left out.
+/// Asks the coordinator for hosts, telling of each. A host it has not observed is left out.
 pub fn from_coordinator<'a>(
     client: &Client,
     hosts: impl Iterator<Item = &'a HostId>,
+    told: impl Fn(),
 ) -> Result<Observed, CliError> {
     let mut out = Observed::new();
     for host in hosts {
@@ -74,25 +78,34 @@ pub fn from_coordinator<'a>(
             Err(CliError::Refused { status: NOT_FOUND, .. }) => {}
             Err(error) => return Err(error),
         }
+        told();
     }
     Ok(out)
 }
 
-/// Hosts for a new group: the named ones or all in no other group, from files or else from the coordinator.
+/// Hosts for new groups, with the labels the coordinator knows of them: the named ones or all that are in no group but
+/// `groups`, from files or else from the coordinator.
 pub fn for_import(
     remote: &Remote,
-    group: &model::HostGroupId,
+    groups: &[HostGroupId],
     files: &[PathBuf],
     hosts: &[HostId],
-) -> Result<Observed, CliError> {
+    screen: &Screen<'_>,
+) -> Result<(Observed, HostLabels), CliError> {
     if !files.is_empty() {
-        return from_files(files, hosts);
+        return Ok((from_files(files, hosts)?, HostLabels::new()));
     }
     let client = remote.client()?;
-    if !hosts.is_empty() {
-        return from_coordinator(&client, hosts.iter());
-    }
-    let known: Vec<HostView> = client.list("hosts")?;
-    let ours = known.iter().filter(|host| host.group.as_ref().is_none_or(|home| home == group));
-    from_coordinator(&client, ours.map(|host| &host.id))
+    let mut known: Vec<HostView> = client.list("hosts")?;
+    let named: Vec<HostId> = if hosts.is_empty() {
+        known.retain(|host| host.group.as_ref().is_none_or(|home| groups.contains(home)));
+        known.iter().map(|host| host.id.clone()).collect()
+    } else {
+        hosts.to_vec()
+    };
+    let bar = progress::bar(screen, named.len(), "reading hosts");
+    let observed = from_coordinator(&client, named.iter(), || bar.inc(1))?;
+    bar.finish_and_clear();
+    let labels = known.into_iter().filter(|host| !host.labels.is_empty()).map(|host| (host.id, host.labels));
+    Ok((observed, labels.collect()))
 }

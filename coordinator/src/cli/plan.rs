@@ -60,7 +60,7 @@ pub fn run(args: &Args, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
     let (hosts, _) = resolve_all(&repository, Some(&time::today()));
     let wanted = wanted(args, &repository, &hosts)?;
     let observed = if args.host_file.is_empty() {
-        observed::from_coordinator(&args.remote.client()?, wanted.iter())?
+        observed::from_coordinator(&args.remote.client()?, wanted.iter(), || ())?
     } else {
         observed::from_files(&args.host_file, &args.host)?
     };

@@ -1,13 +1,14 @@
 //! The configuration repository: a bare mirror, read without a checkout.
 //!
-//! Owns: fetching one branch over file, https and ssh, reading a commit's state files into memory, and comparing
-//! commits. Everything in the repository is hostile input: paths, modes, sizes and counts are bounded here.
+//! Owns: fetching one branch over file, https and ssh, reading a commit's state files into memory, comparing
+//! commits, and adding a branch to a person's own copy (`branch`). Everything in the repository is hostile input: paths, modes, sizes and counts are bounded here.
 //! Must not: interpret a document, write a work tree, run a hook or a filter, or depend on another coordinator module.
 //! Called by: the task that follows the main branch, and the operator commands that check a revision.
 //!
 //! Every call **blocks** (network, disk). Keep a [`Mirror`] on a thread of its own, never on an async worker: the
 //! HTTP client underneath panics there. A [`Mirror`] is `Send`, one owner at a time.
 
+mod branch;
 mod diff;
 mod error;
 mod ident;
@@ -25,6 +26,7 @@ mod tests;
 #[cfg(test)]
 mod tests_fetch;
 
+pub use branch::{BranchError, WorkingCopy};
 pub use diff::{ChangeKind, ChangedPath, CommitInfo, CommitRange};
 pub use error::{FetchRepoError, OpenMirrorError, ReadCommitError, SnapshotError};
 pub use ident::{CommitId, InvalidId, TreeId};

@@ -35,8 +35,13 @@ pub fn repository() -> Vec<ScaffoldFile> {
 /// A new RFC document; `title` and `author` come from the caller.
 #[must_use]
 pub fn rfc(number: RfcId, title: &str, author: &str) -> ScaffoldFile {
+    filled(RFC, number, title, author)
+}
+
+/// An RFC document from a text with marks for number, title and author.
+pub(crate) fn filled(text: &str, number: RfcId, title: &str, author: &str) -> ScaffoldFile {
     let inline = |text: &str| document_yaml(&text.trim()).trim_end().to_owned();
-    let text = RFC
+    let text = text
         .replace("@NUMBER@", &number.0.to_string())
         .replace("@AUTHOR@", &inline(author))
         .replace("@TITLE@", &inline(title));

@@ -1,6 +1,7 @@
 //! Verbs on outputs in memory, and the online ones against a real router on a local port.
 
 mod approval;
+mod import;
 mod offline;
 mod online;
 mod people;

@@ -1,12 +1,12 @@
 //! What hosts can have but documents refuse: left out with a note, so that the rest can be managed.
 //!
-//! Owns: one function per structural rule that a real host can break. Must not: compare hosts. Called by the import
-//! verb after `describe`.
+//! Owns: one function per structural rule that real hosts can break, alone or together. Must not: choose what a group
+//! has in common. Called by `files` and `mine` after `describe`.
 
 use super::describe::Description;
 use model::{
-    DesiredNetwork, DesiredPortGroup, Ipv4Config, LoadBalancing, ObservedNetwork, PortGroupName, Presence,
-    Setting, UplinkOrder, VmnicName, VswitchName,
+    DesiredNetwork, DesiredPortGroup, HostId, Ipv4Config, LoadBalancing, ObservedNetwork, PortGroupName,
+    Presence, Setting, UplinkOrder, VmkName, VmnicName, VswitchName,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -142,6 +142,31 @@ fn vmk_addresses(network: &mut DesiredNetwork, notes: &mut Vec<String>) {
         if !taken.insert(fixed) {
             fields.ipv4 = None;
             notes.push(format!("`{name}` has the address {fixed}, which another adapter has too: left out"));
+        }
+    }
+}
+
+/// Takes out addresses that several hosts of a group have: such a network is not routed, and no document may say it.
+pub fn fit_together(descriptions: &mut BTreeMap<HostId, Description>) {
+    let mut owners: BTreeMap<Ipv4Addr, Vec<(HostId, VmkName)>> = BTreeMap::new();
+    for (host, description) in &*descriptions {
+        for (vmk, fields) in &description.network.vmkernels {
+            if let Some(Ipv4Config::Static { address, .. }) = fields.present().and_then(|f| f.ipv4.as_ref()) {
+                owners.entry(address.address()).or_default().push((host.clone(), vmk.clone()));
+            }
+        }
+    }
+    for (address, owners) in owners.into_iter().filter(|(_, owners)| owners.len() > 1) {
+        let others = owners.len() - 1;
+        for (host, vmk) in owners {
+            let Some(description) = descriptions.get_mut(&host) else { continue };
+            if let Some(Presence::Present(fields)) = description.network.vmkernels.get_mut(&vmk) {
+                fields.ipv4 = None;
+                let note = format!(
+                    "`{vmk}` has the address {address}, which {others} more of the group have: left out"
+                );
+                description.notes.push(note);
+            }
         }
     }
 }

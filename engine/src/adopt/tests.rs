@@ -1,12 +1,15 @@
-//! Import proves itself on made-up fleets: the documents resolve, and plan nothing on any host.
+//! Adoption proves itself on made-up fleets: the documents resolve, and plan nothing on any host.
 
-use super::describe::describe;
-use super::fit::fit;
-use super::group::{Imported, import, prove};
-use super::testkit::{Dice, fleet, host};
-use engine::documents::parse_repository;
-use engine::resolve::resolve_host;
-use engine::verify::verify;
+mod mining;
+mod outliers;
+
+use super::files::described;
+use super::fleet::{Dice, fleet, rename_nics};
+use super::testkit::host;
+use super::{Adopted, Prover, adopt};
+use crate::documents::parse_repository;
+use crate::resolve::resolve_host;
+use crate::verify::verify;
 use model::{
     HostGroupId, HostId, Known, ObservedDvs, ObservedNetwork, VmkAttachment, VmkName, VmnicName, VswitchName,
 };
@@ -23,27 +26,42 @@ fn id(name: &str) -> HostId {
     HostId::new(name).unwrap()
 }
 
-fn repository_of(imported: &Imported) -> BTreeMap<String, Vec<u8>> {
+fn import(observed: &BTreeMap<HostId, ObservedNetwork>) -> Adopted {
+    let seen = observed.iter().map(|(host, observed)| (host.clone(), observed)).collect();
+    adopt(&group(), &seen, &BTreeMap::new()).unwrap()
+}
+
+fn repository_of<'a>(groups: impl IntoIterator<Item = &'a Adopted>) -> BTreeMap<String, Vec<u8>> {
+    let files = groups.into_iter().flat_map(|adopted| &adopted.files);
     let mut files: BTreeMap<String, Vec<u8>> =
-        imported.files.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect();
+        files.map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect();
     files.insert("pointsman.yaml".to_owned(), b"schema: 1\n".to_vec());
     files
 }
 
-fn assert_proven(label: &str, observed: &BTreeMap<HostId, ObservedNetwork>) -> Imported {
-    let imported = import(&group(), observed).unwrap();
-    let files = repository_of(&imported);
-    let (proofs, findings) = prove(&files, &group(), observed);
-    let errors: Vec<_> = findings.iter().filter(|finding| finding.is_error()).collect();
-    assert!(errors.is_empty(), "{label}: {errors:#?}\n{:#?}", imported.files);
-    assert_eq!(proofs.len(), observed.len());
-    for proof in proofs {
-        assert!(
-            proof.holds(),
-            "{label}: {proof:#?}\n{}",
-            imported.files.values().cloned().collect::<String>()
-        );
+/// The repository of these groups has no error and plans nothing on any of their hosts.
+fn assert_nothing_planned<'a>(
+    label: &str,
+    groups: impl IntoIterator<Item = &'a Adopted> + Clone,
+    observed: &BTreeMap<HostId, ObservedNetwork>,
+) {
+    let files = repository_of(groups.clone());
+    let prover = Prover::new(&files);
+    let texts = || files.values().map(|text| String::from_utf8_lossy(text).into_owned()).collect::<String>();
+    let errors: Vec<_> = prover.findings().iter().filter(|finding| finding.is_error()).collect();
+    assert!(errors.is_empty(), "{label}: {errors:#?}\n{}", texts());
+    for adopted in groups {
+        for host in &adopted.hosts {
+            let proof = prover.prove(&adopted.group, host, &observed[host]);
+            assert!(proof.holds(), "{label}: {proof:#?}\n{}", texts());
+        }
     }
+}
+
+fn assert_proven(label: &str, observed: &BTreeMap<HostId, ObservedNetwork>) -> Adopted {
+    let imported = import(observed);
+    assert_eq!(imported.hosts.len(), observed.len());
+    assert_nothing_planned(label, [&imported], observed);
     imported
 }
 
@@ -52,7 +70,7 @@ fn any_fleet_imports_to_an_empty_plan_and_no_difference() {
     for seed in 0..FLEETS {
         let observed = fleet(&mut Dice::new(seed));
         let imported = assert_proven(&format!("seed {seed}"), &observed);
-        let repository = parse_repository(&repository_of(&imported));
+        let repository = parse_repository(&repository_of([&imported]));
         for (host, observed) in &observed {
             let desired = resolve_host(&repository, &group(), host, None).desired.unwrap();
             assert_eq!(verify(&desired, observed), [], "seed {seed}, {host}");
@@ -64,12 +82,11 @@ fn any_fleet_imports_to_an_empty_plan_and_no_difference() {
 fn every_described_fact_is_kept() {
     for seed in 0..FLEETS / 5 {
         let observed = fleet(&mut Dice::new(seed));
-        let imported = import(&group(), &observed).unwrap();
-        let repository = parse_repository(&repository_of(&imported));
+        let imported = import(&observed);
+        let repository = parse_repository(&repository_of([&imported]));
         for (host, observed) in &observed {
             let desired = resolve_host(&repository, &group(), host, None).desired.unwrap();
-            let mut description = describe(observed).unwrap();
-            fit(&mut description, observed);
+            let description = described(observed).unwrap();
             for (vmk, wanted) in &description.network.vmkernels {
                 assert_eq!(desired.vmkernels.get(vmk), Some(wanted), "seed {seed}, {host}, {vmk}");
             }
@@ -103,7 +120,7 @@ fn equal_hosts_share_one_network_and_keep_their_addresses() {
 #[test]
 fn hosts_that_count_their_nics_differently_get_roles() {
     let mut observed = two_hosts();
-    super::testkit::rename_nics(observed.get_mut(&id("esx02")).unwrap(), "vmnic0", "vmnic4");
+    rename_nics(observed.get_mut(&id("esx02")).unwrap(), "vmnic0", "vmnic4");
     let imported = assert_proven("roles", &observed);
     let network = &imported.files["groups/lab/network.yaml"];
     assert!(network.contains(r#"uplinks: ["${uplink.a}", "${uplink.b}"]"#), "{network}");
@@ -190,7 +207,8 @@ fn what_documents_refuse_is_left_out_with_a_note() {
 fn a_host_whose_lists_are_unreadable_is_refused() {
     let mut observed = two_hosts();
     observed.get_mut(&id("esx02")).unwrap().port_groups = Known::unreadable("hostd is down");
-    let error = import(&group(), &observed).unwrap_err().to_string();
+    let seen = observed.iter().map(|(host, observed)| (host.clone(), observed)).collect();
+    let error = adopt(&group(), &seen, &BTreeMap::new()).unwrap_err().to_string();
     assert_eq!(
         error,
         "host `esx02` cannot be imported: port groups could not be read (hostd is down); read the host again"

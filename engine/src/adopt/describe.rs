@@ -1,7 +1,7 @@
 //! One observed host as the document that changes nothing on it.
 //!
 //! Owns: which observed facts are written down. Must not: compare hosts (`fold` does) or judge what documents can say
-//! (`fit` does). Called by the import verb.
+//! (`fit` does). Called by `files` and `mine`.
 
 use model::{
     DesiredIpv6, DesiredNetstack, DesiredNetwork, DesiredNic, DesiredPortGroup, DesiredSecurity,
@@ -73,7 +73,7 @@ fn fact<T: Clone>(fact: &Known<T>) -> Option<T> {
 }
 
 /// NICs in the order people count them: `vmnic2` before `vmnic10`.
-fn counted(nic: &VmnicName) -> (String, u64) {
+pub(super) fn counted(nic: &VmnicName) -> (String, u64) {
     let text = nic.as_str();
     let stem = text.trim_end_matches(|c: char| c.is_ascii_digit());
     (stem.to_owned(), text.get(stem.len()..).and_then(|digits| digits.parse().ok()).unwrap_or(0))
