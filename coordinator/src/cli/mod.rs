@@ -17,6 +17,7 @@ mod files;
 mod findings;
 mod host;
 mod hosts;
+mod identity;
 pub mod import;
 mod init;
 mod observed;
@@ -66,7 +67,7 @@ struct Cli {
 enum Verb {
     /// Run the coordinator.
     Serve(serve::Args),
-    /// Make or show the built-in certificate authority.
+    /// Make, show, renew, seal or import the certificate authority.
     Ca(ca::Args),
     /// Make one-time enrolment tokens.
     Token(token::Args),
@@ -82,7 +83,7 @@ enum Verb {
     Import(import::Args),
     /// List hosts.
     Hosts(hosts::Args),
-    /// Show one host.
+    /// Show one host, or decide who may be one.
     Host(host::Args),
     /// List RFCs.
     Rfcs(rfcs::Args),
