@@ -13,7 +13,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule::host(
         "IP-001",
         Blocker,
-        ["An address that no host can have", "Not usable", "Fix", "J", "IPv4 of adapters"],
+        [
+            "An address that no host can have",
+            "Not usable",
+            "use an address of a host",
+            "J",
+            "IPv4 of adapters",
+        ],
         unusable,
     ),
     Rule::host(
@@ -22,7 +28,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A gateway outside all subnets of its netstack",
             "Unreachable gateway = mgmt loss for remote clients",
-            "Fix",
+            "use a gateway inside the subnet of an adapter",
             "MIRAZON, J",
             "IPv4 of adapters, routes",
         ],
@@ -31,7 +37,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule::group(
         "IP-003",
         Blocker,
-        ["One address on two hosts", "Duplicate IP", "Fix", "J", "IPv4 of adapters"],
+        [
+            "One address on two hosts",
+            "Duplicate IP",
+            "give one of them another address",
+            "J",
+            "IPv4 of adapters",
+        ],
         address_twice,
     ),
     Rule::host(
@@ -40,7 +52,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "The address of a gateway, DNS server or appliance",
             "Conflict",
-            "Fix",
+            "use a free address",
             "J",
             "IPv4 of adapters, routes, DNS; vips of the site",
         ],
@@ -52,7 +64,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "One subnet on two VLANs",
             "ARP/routing split-brain",
-            "Fix plan",
+            "use one VLAN for one subnet",
             "J, KB-MULTI",
             "IPv4 of adapters, VLAN of port groups",
         ],
@@ -61,7 +73,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule::group(
         "IP-006",
         Error,
-        ["Different masks in one subnet", "Asymmetric reachability", "Unify", "J", "IPv4 of adapters"],
+        [
+            "Different masks in one subnet",
+            "Asymmetric reachability",
+            "use one mask for one subnet",
+            "J",
+            "IPv4 of adapters",
+        ],
         unequal_mask,
     ),
     Rule::host(
@@ -70,7 +88,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A route that cannot work",
             "Single routing table per stack, no dynamic routing",
-            "Fix",
+            "remove the route, or name a gateway on a link",
             "DOC-VMK",
             "routes, IPv4 of adapters",
         ],
@@ -82,7 +100,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "vMotion peers behind the gateway of management",
             "Storage/vMotion leaves through management",
-            "VMotion stack or static route",
+            "use the vMotion netstack with a gateway of its own, or a static route",
             "MIRAZON, WAHL, DOC-VMK",
             "IPv4, netstack and services of adapters",
         ],
@@ -101,7 +119,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Fewer than two DNS servers",
             "Resolver outage = vCenter/NTP/syslog trouble",
-            "Two servers",
+            "name two servers",
             "J",
             "DNS of netstacks",
         ],

@@ -14,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Management on a single path",
             "Single mgmt path causes false HA failovers",
-            "Team of two to two switches",
+            "give management two linked uplinks, or a second adapter on another switch",
             "HA-DOC",
             "failover order, services of adapters",
         ],
@@ -71,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "The default gateway of management changes",
             "Isolation test target moves",
-            "Set das.isolationaddress",
+            "set das.isolationaddress of the cluster too",
             "HA-ISO",
             "routes, services of adapters",
         ],

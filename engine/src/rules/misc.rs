@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Shaping on infrastructure traffic",
             "Throttles infrastructure",
-            "Off",
+            "switch shaping off",
             "VMO-REQ, J",
             "shaping, services of adapters",
         ],
@@ -38,13 +38,25 @@ pub(super) const RULES: &[Rule] = &[
     Rule::host(
         "SHP-003",
         Warning,
-        ["A burst too small to be useful", "Burst too small to be useful", "Raise", "J", "shaping"],
+        [
+            "A burst too small to be useful",
+            "Burst too small to be useful",
+            "raise `burst_kib`",
+            "J",
+            "shaping",
+        ],
         small_burst,
     ),
     Rule::host(
         "SHP-004",
         Info,
-        ["A peak above the speed of the uplinks", "No effect", "Lower", "J", "shaping, speed of NICs"],
+        [
+            "A peak above the speed of the uplinks",
+            "No effect",
+            "lower `peak_kbps`",
+            "J",
+            "shaping, speed of NICs",
+        ],
         peak_above_link,
     ),
     Rule::host(
@@ -53,7 +65,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A name outside the site's patterns",
             "Fleet-wide selection by label",
-            "Rename",
+            "rename it, or add a pattern to `naming`",
             "J",
             "names; naming of the site",
         ],
@@ -65,7 +77,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Names that differ only in case or blanks",
             "Label matching is exact",
-            "Unify",
+            "write the name the same everywhere",
             "VMO-REQ, J",
             "names of port groups",
         ],
@@ -77,7 +89,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "The default VM Network on the switch of management",
             "VMs land on mgmt uplinks/VLAN 0 by default",
-            "Remove",
+            "remove it, or move it to another switch",
             "STIG8-198, J",
             "port groups, services of adapters",
         ],
@@ -96,7 +108,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "More objects than the site allows",
             "Hard limits; keep the numbers in a data file per version",
-            "Reduce",
+            "remove some, or raise `maxima`",
             "MAXIMA",
             "switches, port groups; maxima of the site",
         ],
@@ -105,7 +117,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule::group(
         "LIM-002",
         Warning,
-        ["A host built differently from its group", "Drift by design", "Declare override", "J", "switches"],
+        [
+            "A host built differently from its group",
+            "Drift by design",
+            "build it like the others, or declare an override",
+            "J",
+            "switches",
+        ],
         other_switches,
     ),
     Rule::unread(

@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A VMkernel adapter with a larger MTU than its switch",
             "ESXi does not fragment at source; these services set DF: silent drop",
-            "Raise switch or lower vmk",
+            "raise the MTU of the switch, or lower that of the adapter",
             "KB-MTU, BLOG-MTU",
             "MTU of switches and adapters",
         ],
@@ -29,7 +29,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "An MTU above what the physical network carries",
             "Dropped on the wire",
-            "Physical first",
+            "raise the physical network first, or lower the adapter",
             "KB-MTU, JUMBO10",
             "MTU of adapters; physical_mtu of the site",
         ],
@@ -41,7 +41,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Different MTUs for one traffic in a group",
             "VMotion compatibility warning, failures, timeouts",
-            "One value",
+            "use one MTU in the group",
             "KB-VMO-MTU",
             "MTU and services of adapters",
         ],
@@ -63,7 +63,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule::change(
         "MTU-005",
         Blocker,
-        ["MTU steps in the wrong order", "Recommended sequence", "Reorder steps", "KB-MTU-SEQ", "plan"],
+        [
+            "MTU steps in the wrong order",
+            "Recommended sequence",
+            "raise the switch before the adapter, lower the adapter before the switch",
+            "KB-MTU-SEQ",
+            "plan",
+        ],
         order_of_steps,
     )
     .planned(),
@@ -73,7 +79,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "An MTU change on the switch of management",
             "Uplinks may bounce; on vSphere's own list of disconnecting changes",
-            "Commit-confirmed, one host at a time",
+            "roll it out one host at a time",
             "KB-MTU, ROLLBACK",
             "MTU of switches, services of adapters",
         ],
@@ -85,7 +91,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Management with another MTU than 1500",
             "No gain, path rarely jumbo-clean",
-            "1500",
+            "use 1500",
             "J, JUMBO19",
             "MTU and services of adapters",
         ],
@@ -97,7 +103,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A small MTU where the role says jumbo",
             "Throughput/CPU; only if the network already is jumbo",
-            "Consider 9000",
+            "use the MTU of the role",
             "VMO-BP, JUMBO19",
             "MTU of adapters; roles of the site",
         ],
@@ -109,7 +115,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Different jumbo MTUs on one switch",
             "Docs advise one MTU for all vmks",
-            "Unify",
+            "use one MTU on the switch",
             "ELECTRIC",
             "MTU of adapters",
         ],
@@ -121,7 +127,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A canary alone with another MTU",
             "The wave itself creates MTU-003",
-            "Raise receive side first, verify with vmkping -d -s mtu-28, finish group in one window",
+            "finish the group in one window and probe with large pings",
             "KB-VMO-MTU, J",
             "plan, canary of the rollout",
         ],

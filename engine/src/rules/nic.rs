@@ -15,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "An uplink without link",
             "Redundancy already lost",
-            "Cable/switch port",
+            "check the cable and the switch port",
             "J",
             "failover order, link of NICs",
         ],
@@ -24,7 +24,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::host(
         "NIC-002",
         Error,
-        ["Half duplex", "Collisions; duplex mismatch", "Auto/auto", "KB-SPEED", "NICs"],
+        ["Half duplex", "Collisions; duplex mismatch", "negotiate on both ends", "KB-SPEED", "NICs"],
         half_duplex,
     ),
     Rule::host(
@@ -33,7 +33,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Speed and duplex are fixed",
             "Auto-negotiation recommended on both ends; mixing causes mismatch",
-            "Auto",
+            "set `link: auto` on both ends",
             "KB-SPEED",
             "negotiation of NICs",
         ],
@@ -52,7 +52,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "An unsupported driver, or different ones for one model",
             "Unsupported pairs cause drops/PSODs",
-            "Align",
+            "use one supported driver",
             "J",
             "NICs; drivers of the site",
         ],
@@ -64,7 +64,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "The only active uplink is switched off",
             "No path",
-            "Bring up",
+            "set `admin: up`",
             "J",
             "failover order, administrative state of NICs",
         ],
@@ -81,7 +81,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule::host(
         "NIC-008",
         Info,
-        ["A linked NIC in no switch", "Wasted or mis-cabled", "Use/document", "J", "uplinks, link of NICs"],
+        [
+            "A linked NIC in no switch",
+            "Wasted or mis-cabled",
+            "use it, or pull the cable",
+            "J",
+            "uplinks, link of NICs",
+        ],
         spare_link,
     ),
     Rule::unread(
@@ -109,7 +115,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A NIC name in different slots across a group",
             "Template would cable the wrong ports",
-            "Per-host uplink map",
+            "map uplinks per host in the host documents",
             "J",
             "PCI addresses of NICs",
         ],

@@ -38,7 +38,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A canary wave over too much of a group",
             "Blast radius",
-            "Smaller waves",
+            "make the first wave smaller",
             "J (PLAN-003 of the rule collection)",
             "canary of the rollout, failure domains",
         ],

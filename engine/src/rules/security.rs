@@ -13,7 +13,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Promiscuous mode allowed",
             "Every VM on the port group can read all its frames",
-            "Reject; dedicated waived pg for sensors",
+            "set `allow_promiscuous: false`; give sensors a port group of their own with a waiver",
             "STIG8-218, SCG8, CIS7",
             "security policies",
         ],
@@ -25,7 +25,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "MAC address changes allowed",
             "Guest can take an address that is not its own (STIG rates this one HIGH)",
-            "Reject; waive for NLB/MAC-licensed/vCenter reduced-downtime upgrade",
+            "set `allow_mac_change: false`; waive it for load balancers and licences bound to a MAC address",
             "STIG8-217, SCG8",
             "security policies",
         ],
@@ -37,7 +37,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Forged transmits allowed",
             "Source-MAC impersonation",
-            "Reject; separate pg for clusters/nested/appliances",
+            "set `allow_forged_transmits: false`; give clusters, nested hosts and appliances a port group of their own with a waiver",
             "STIG8-216, SCG8",
             "security policies",
         ],
@@ -49,7 +49,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A port group weaker than its switch",
             "Override silently defeats the switch baseline; STIG treats an override as a finding",
-            "Inherit",
+            "write `inherit`",
             "STIG8-216..218",
             "security policies",
         ],
@@ -61,7 +61,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A port group that overrides security with the same value",
             "Dead override hides later baseline changes",
-            "Inherit",
+            "write `inherit`",
             "STIG8-216, J",
             "security policies",
         ],
@@ -128,7 +128,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "CDP advertises",
             "Discloses names, IPs, versions in clear; listen is enough for our topology discovery",
-            "Listen (or down where policy says)",
+            "set `cdp: listen`",
             "STIG-VC-299 (vDS), J for vSS",
             "CDP mode of switches",
         ],
@@ -140,7 +140,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "An uplink that is a virtual NIC of the management controller",
             "Backdoor path from the management controller",
-            "Remove, set 0",
+            "take the NIC off the switch",
             "STIG8-250, SCG8",
             "uplinks, drivers of NICs",
         ],
@@ -152,7 +152,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Machines in a VLAN of the infrastructure",
             "VMs can observe or reach infrastructure traffic",
-            "Separate VLAN",
+            "give machines another VLAN",
             "STIG8-160/198/199",
             "VLAN of port groups, services of adapters",
         ],
@@ -164,7 +164,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Management, vMotion and storage share a VLAN",
             "Each must be dedicated and isolated",
-            "Separate VLANs",
+            "give each its own VLAN",
             "STIG8-160/198/199",
             "VLAN of port groups, services of adapters",
         ],

@@ -14,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A bound iSCSI adapter without exactly one uplink",
             "Binding needs 1:1 vmk:vmnic, all others unused",
-            "Override failover order",
+            "make exactly one uplink active and leave the others unused",
             "ISCSI-7, ISCSI-51",
             "failover order; storage roles of the site",
         ],
@@ -26,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Bound iSCSI adapters on one uplink",
             "No path diversity",
-            "Distinct",
+            "give each bound adapter an uplink of its own",
             "ISCSI-7",
             "failover order; storage roles of the site",
         ],
@@ -38,7 +38,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Bound iSCSI adapters in different subnets",
             "'do not use port binding' cases",
-            "Unbind, or same subnet",
+            "put them into one subnet, or do without port binding",
             "ISCSI-7",
             "IPv4 of adapters; storage roles of the site",
         ],
@@ -50,7 +50,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Bound iSCSI adapters of one subnet on different switches",
             "Same subnet must share one vSwitch",
-            "Move",
+            "put them on one switch",
             "ISCSI-65",
             "port groups; storage roles of the site",
         ],
@@ -62,7 +62,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Unbound iSCSI adapters in one subnet",
             "Second vmk never used: all traffic on the first",
-            "Bind or split subnets",
+            "bind them, or use separate subnets",
             "ISCSI-KB",
             "IPv4 of adapters; storage roles of the site",
         ],
@@ -74,7 +74,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A change under an iSCSI binding",
             "Documented 'do not change while bound'; breaks association",
-            "Drain paths, unbind, change, rebind",
+            "drain the paths and unbind first",
             "ISCSI-65",
             "plan; storage roles of the site",
         ],
@@ -86,7 +86,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A single storage path",
             "No storage path redundancy",
-            "Add",
+            "add a second path",
             "J, ISCSI-7",
             "adapters; storage roles of the site",
         ],
@@ -117,7 +117,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Several adapters in the NFS subnet",
             "Host uses only one",
-            "One, or several subnets",
+            "keep one, or use separate subnets",
             "DELL-NFS, WAHL",
             "IPv4 of adapters; storage roles of the site",
         ],

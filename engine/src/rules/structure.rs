@@ -169,7 +169,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Traffic shaping with a peak below the average",
             "Peak may never be below average",
-            "Raise peak",
+            "raise `peak_kbps` to at least `average_kbps`",
             "DOC-SHAPE",
             "shaping of switches and port groups",
         ],
@@ -181,7 +181,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "An MTU above 9000 bytes",
             "Vmk MTU cannot exceed 9000 bytes; 1280 is the esxcli/IPv6 floor (V)",
-            "Use 1500 or 9000",
+            "use 1500 or 9000",
             "DOC-VMK, V",
             "MTU of switches and adapters",
         ],
@@ -225,7 +225,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A service tag that ESXi does not have",
             "Not one of the API's service types",
-            "Fix",
+            "use one of the services `esxcli network ip interface tag add` takes",
             "API",
             "services of adapters",
         ],
@@ -237,7 +237,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A service on an adapter outside the default netstack",
             "Services are enabled for the default stack; vMotion/Provisioning stacks imply the service",
-            "Drop tag or change stack",
+            "drop the service, or move the adapter to the default netstack",
             "DOC-VMK",
             "services and netstacks of adapters",
         ],

@@ -22,7 +22,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A switch with a single uplink",
             "Single point of failure",
-            "Add uplink on other switch",
+            "add an uplink that ends in another physical switch",
             "HA-DOC, NIST125B",
             "uplinks of switches",
         ],
@@ -34,7 +34,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A port group in use without a linked uplink",
             "Total loss",
-            "Fix cabling/order",
+            "repair the cabling, or name an uplink with a link",
             "J",
             "failover order, link of NICs, use of port groups",
         ],
@@ -47,7 +47,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A port group in use without any uplink in its order",
             "No path",
-            "Set active",
+            "name an active uplink, or let it inherit",
             "TF, J",
             "failover order, use of port groups",
         ],
@@ -60,7 +60,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Standby uplinks without an active one",
             "Legal, but intent unclear",
-            "Promote",
+            "make one of them active",
             "J",
             "failover order",
         ],
@@ -72,7 +72,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Beacon probing with fewer than three uplinks",
             "With 2, a failure cannot be attributed and frames go to both",
-            "Link status, or 3+",
+            "set `failure_detection: link`, or use three uplinks",
             "KB-BEACON, TF",
             "failover policy, uplinks",
         ],
@@ -84,7 +84,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Beacon probing with IP hash",
             "Explicitly advised against",
-            "Link status",
+            "set `failure_detection: link`",
             "KB-LAG",
             "failover policy",
         ],
@@ -96,7 +96,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "IP hash with uplinks that are not active",
             "Standby/unused not allowed with IP hash",
-            "All active",
+            "make all uplinks active",
             "KB-LAG",
             "failover policy, uplinks",
         ],
@@ -108,7 +108,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "IP hash without port channel, or the other way round",
             "Either half alone disrupts networking",
-            "Configure both, switch side per KB order",
+            "set up both ends: `load_balancing: iphash` here and one static port channel there",
             "KB-LAG",
             "failover policy; cabling of the site",
         ],
@@ -120,7 +120,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A port group overrides load balancing against the port channel",
             "IP hash is the only valid algorithm on an EtherChannel",
-            "Inherit",
+            "write `inherit`",
             "KB-LAG",
             "failover policy; cabling of the site",
         ],
@@ -145,7 +145,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "More than one port channel on one switch",
             "One bond per vSS",
-            "Split switches",
+            "use one port channel for one switch",
             "KB-LAG",
             "uplinks; cabling of the site",
         ],
@@ -157,7 +157,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A port channel over switches that are no stack",
             "Aggregation never supported over disparate switches",
-            "Stack/vPC or portid",
+            "end all members in one switch or stack, or use `portid`",
             "KB-LAG",
             "uplinks; cabling of the site",
         ],
@@ -169,7 +169,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Explicit order with several active uplinks",
             "Only the first healthy one carries traffic; no balancing",
-            "One active, rest standby",
+            "keep one uplink active and make the others standby",
             "DOC-TEAM",
             "failover policy",
         ],
@@ -181,7 +181,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Management fails back at once",
             "Flapping/recovering switch port (up to ~50 s before forwarding) can trigger HA isolation; HA docs advise Failback = No, LB = port id",
-            "Failback=false",
+            "set `failback: false`",
             "HA-DOC, DENNEMAN",
             "failover policy, services of adapters",
         ],
@@ -193,7 +193,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "IP storage fails back at once",
             "Same mechanism; storage path bounce",
-            "Failback=false",
+            "set `failback: false`",
             "DENNEMAN, J",
             "failover policy; storage roles of the site",
         ],
@@ -205,7 +205,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Physical switches are not told of a failover",
             "Switches keep stale MAC entries after failover",
-            "True",
+            "set `notify_switches: true`",
             "API, ELECTRIC",
             "failover policy",
         ],
@@ -217,7 +217,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Unicast load balancing with notification",
             "RARP breaks unicast NLB",
-            "False",
+            "set `notify_switches: false`",
             "ELECTRIC",
             "failover policy; nlb_unicast of the site",
         ],
@@ -229,7 +229,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "All uplinks on one card",
             "Card failure takes all",
-            "Spread",
+            "use ports of two cards",
             "ELECTRIC, J",
             "uplinks, PCI addresses of NICs",
         ],
@@ -241,7 +241,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "All uplinks end in one physical switch",
             "Switch failure takes all",
-            "Spread over two",
+            "spread the uplinks over two physical switches",
             "HA-DOC, FT-DOC",
             "uplinks; cabling of the site",
         ],
@@ -253,7 +253,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Active uplinks of different speed or duplex",
             "Unequal paths; LAG members need equal speed/duplex",
-            "Equalise",
+            "use equal links",
             "LACP-DOC, KB-SPEED, BLOG-MIX",
             "failover order, NICs",
         ],
@@ -265,7 +265,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Different drivers in a team",
             "Different offload/failure behaviour",
-            "Align",
+            "use one driver in a team",
             "J",
             "uplinks, drivers of NICs",
         ],
@@ -277,7 +277,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "An uplink that no port group uses",
             "Paid-for capacity idle or forgotten",
-            "Use or remove",
+            "use the uplink in a port group, or take it off the switch",
             "J",
             "uplinks, failover order",
         ],
@@ -289,7 +289,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Uplinks of one switch in different broadcast domains",
             "All ports of a team must be in one broadcast domain",
-            "Fix trunk",
+            "let all trunks of the team carry the same VLANs",
             "DOC-TEAM8",
             "uplinks; cabling of the site",
         ],
@@ -301,7 +301,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Management and vMotion share two NICs without crossed order",
             "Deterministic pairing keeps vMotion off the mgmt link",
-            "A/S and S/A",
+            "make one NIC active for management and the other for vMotion, each standby for the other",
             "YELLOW, FT-DOC",
             "failover order, services of adapters",
         ],

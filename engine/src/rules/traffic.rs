@@ -16,7 +16,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "vMotion over less than 1 Gbit/s",
             "250 Mb/s per concurrent migration is the minimum; 10/25 GbE advised",
-            "Faster NIC",
+            "use a faster NIC",
             "VMO-REQ, VMO-BP",
             "failover order, speed of NICs",
         ],
@@ -28,7 +28,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "vMotion over several NICs, not set up for it",
             "No gain; routed multi-NIC unsupported",
-            "A/S and S/A, one subnet",
+            "use one subnet, and another active uplink for each adapter with the rest standby",
             "YELLOW-VMO, 4SYS",
             "failover order, IPv4 and services of adapters",
         ],
@@ -40,7 +40,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Hosts of a group with different port groups for machines",
             "VMotion matches labels on vSS",
-            "Unify (case-sensitive)",
+            "use the same names on all hosts",
             "VMO-REQ",
             "port groups, adapters",
         ],
@@ -52,7 +52,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A port group for machines without uplinks",
             "VMotion refused by default",
-            "Add uplink or document",
+            "add an uplink, or waive it for an isolated network",
             "VMO-REQ",
             "uplinks, machines",
         ],
@@ -64,7 +64,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "vMotion on different netstacks in a group",
             "Part of the compatibility warning",
-            "Unify",
+            "use one netstack in the group",
             "KB-VMO-MTU",
             "netstack and services of adapters",
         ],
@@ -76,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Two vSAN adapters in one subnet",
             "VSAN does not support it",
-            "Different subnets",
+            "use different subnets",
             "VSAN-65",
             "IPv4 and services of adapters",
         ],
@@ -88,7 +88,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "vSAN by port id with several active uplinks",
             "Documented: port id = active/passive",
-            "One active",
+            "keep one uplink active",
             "VSAN-65",
             "failover policy, services of adapters",
         ],
@@ -100,7 +100,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "vSAN by IP hash without port channel",
             "Documented pairing",
-            "Fix",
+            "use a static port channel with all uplinks active",
             "VSAN-65",
             "failover policy, services of adapters; cabling of the site",
         ],
@@ -112,7 +112,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "vSAN shares a 1 Gbit/s uplink",
             "1 Gb must be dedicated; 10 Gb may be shared",
-            "Dedicate",
+            "give vSAN an uplink of its own, or 10 Gbit/s",
             "VSAN-VCAT",
             "uplinks, speed of NICs, services of adapters",
         ],
@@ -124,7 +124,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "vSAN adapters of several hosts change at once",
             "Partition",
-            "Serialise with health gate",
+            "set `max_parallel: 1` for this change",
             "J",
             "plan, rollout",
         ],
@@ -137,7 +137,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Fault tolerance on a slow or shared network",
             "Latency; stream is unencrypted guest memory",
-            "Dedicated 10 Gb VLAN",
+            "use 10 Gbit/s and a VLAN of its own",
             "FT-DOC",
             "uplinks, speed of NICs, services of adapters",
         ],

@@ -15,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A port group that passes all VLANs to guests",
             "Guest tagging: VM reaches any trunked VLAN or breaks",
-            "Real VLAN id",
+            "name one VLAN; waive it for firewalls that need every tag",
             "STIG8-220, SCG8, CIS7",
             "VLAN of port groups",
         ],
@@ -27,7 +27,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A VMkernel adapter on a port group with guest tagging",
             "VGT leaves tagging to a guest driver; the vmk then talks on the native VLAN",
-            "VST id",
+            "name one VLAN",
             "DOC-VLAN, J",
             "VLAN of port groups",
         ],
@@ -39,7 +39,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A port group tags the native VLAN",
             "ESXi tags it, the switch expects it untagged: traffic is lost",
-            "Use 0 or change VLAN",
+            "use VLAN 0, or another VLAN",
             "STIG7-063, STIG-VC-272",
             "VLAN of port groups; cabling or vlans.native of the site",
         ],
@@ -64,7 +64,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "VLAN 1 in use",
             "VLAN 1 is the usual native VLAN",
-            "Other id",
+            "use another VLAN",
             "DOC-SEC-VLAN",
             "VLAN of port groups",
         ],
@@ -76,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A VLAN that not every uplink carries",
             "Works until failover, then black-holes",
-            "Trunk it first, or drop the uplink",
+            "trunk the VLAN first, or take the uplink out of the order",
             "KB-VLAN, STIG6-068",
             "VLAN and failover order of port groups; cabling or vlans.trunked of the site",
         ],
@@ -88,7 +88,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Tagged and untagged port groups on one switch",
             "EST and VST mixed: untagged traffic lands in the native VLAN",
-            "Tag everything",
+            "tag every port group of the switch",
             "DOC-VLAN, J",
             "VLAN of port groups",
         ],
@@ -100,7 +100,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "One port group name with different VLANs in a group",
             "Label is what vMotion matches: VM lands in the wrong network",
-            "One id per label",
+            "use one VLAN for one name",
             "DOC-VMOTION",
             "VLAN of port groups",
         ],
@@ -112,7 +112,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "One VLAN under different names in a group",
             "Naming drift; breaks vMotion matching",
-            "Unify labels",
+            "use one name for one VLAN",
             "DOC-VMOTION, J",
             "VLAN of port groups",
         ],
@@ -124,7 +124,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A VLAN outside the registry",
             "Undocumented VLANs",
-            "Register it",
+            "register the VLAN in `vlans.registered`, or use a registered one",
             "STIG5-VMNET-5",
             "VLAN of port groups; vlans.registered of the site",
         ],
@@ -136,7 +136,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A VLAN that is trunked to hosts and used by none",
             "Prune trunks",
-            "Prune",
+            "take the VLAN off the trunks",
             "STIG6-068",
             "VLAN of port groups; vlans.registered and vlans.trunked of the site",
         ],

@@ -15,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Two adapters in one subnet of one netstack",
             "One routing table: one of them carries all; asymmetric, timeouts, host disconnects. Unsupported",
-            "Separate subnets or stacks",
+            "use separate subnets or netstacks",
             "KB-MULTI, DOC-VMK",
             "IPv4, netstack and services of adapters",
         ],
@@ -27,7 +27,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Management shares its adapter",
             "STIG finding; mgmt plane exposed to that segment",
-            "Dedicated vmk",
+            "give the other services an adapter of their own",
             "STIG8-198, SCG8",
             "services of adapters",
         ],
@@ -39,7 +39,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "vMotion shares its adapter",
             "Memory contents in clear on shared path",
-            "Dedicated vmk",
+            "give the other services an adapter of their own",
             "STIG8-160",
             "services of adapters",
         ],
@@ -51,7 +51,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Storage shares its adapter",
             "Storage isolation",
-            "Dedicated vmk",
+            "give the other services an adapter of their own",
             "STIG8-199",
             "services of adapters",
         ],
@@ -63,7 +63,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "An adapter with several services",
             "'one traffic type per adapter'",
-            "Split",
+            "use one adapter for one service",
             "DOC-VMK",
             "services of adapters",
         ],
@@ -75,7 +75,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "No adapter with management and an address",
             "Host unmanageable",
-            "Keep one",
+            "keep one enabled adapter with the service `Management` and an address",
             "J",
             "services and IPv4 of adapters",
         ],
@@ -87,7 +87,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A vMotion service beside the vMotion netstack",
             "Default-stack ones are disabled for vMotion then",
-            "Drop the tag",
+            "drop the service from the default netstack",
             "DOC-VMK",
             "services and netstacks of adapters",
         ],
@@ -99,7 +99,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A provisioning service beside the provisioning netstack",
             "Same rule",
-            "Drop the tag",
+            "drop the service from the default netstack",
             "DOC-VMK",
             "services and netstacks of adapters",
         ],
@@ -111,7 +111,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Several adapters for fault tolerance",
             "Documented as one per host",
-            "One",
+            "keep one",
             "DOC-VMK65",
             "services of adapters",
         ],
@@ -123,7 +123,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "An adapter on a port group with machines",
             "Infrastructure and guests on one segment",
-            "Separate",
+            "move the machines, or the adapter, to another port group",
             "STIG8-199, J",
             "machines, adapters",
         ],
@@ -135,7 +135,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "An adapter on a switch without uplinks",
             "Cannot reach anything",
-            "Add uplink",
+            "add an uplink to the switch, or move the adapter",
             "J",
             "uplinks, adapters",
         ],
@@ -147,7 +147,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "Management, vMotion or storage by DHCP",
             "Address change = lost host/storage path",
-            "Static (or reservation + waiver)",
+            "use a fixed address, or waive it with a reservation",
             "J",
             "IPv4 and services of adapters",
         ],
@@ -159,7 +159,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A service on a dead adapter",
             "Service advertised but dead",
-            "Fix",
+            "enable the adapter and give it an address, or drop the service",
             "J",
             "services and IPv4 of adapters",
         ],
@@ -171,7 +171,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "The removal of an adapter in use by storage",
             "Deletion fails (dump) or cuts storage/control",
-            "Detach the use first",
+            "take the storage off the adapter first",
             "DUMP, ISCSI-65",
             "adapters; storage roles of the site",
         ],
@@ -183,7 +183,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "vmk0 leaves the NIC whose address it has",
             "NIC-resident LLDP agents keep using that MAC: CAM flapping, host drops from vCenter",
-            "Recreate vmk0 or disable NIC LLDP agent",
+            "make vmk0 anew, or switch off the LLDP agent of the NIC",
             "KB-VMK0",
             "MAC addresses, uplinks",
         ],
@@ -195,7 +195,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A gateway of its own where peers are near",
             "Not recommended unless L3 is required",
-            "Remove",
+            "remove the gateway",
             "ISCSI-KB",
             "IPv4 of adapters; roles of the site",
         ],
@@ -207,7 +207,7 @@ pub(super) const RULES: &[Rule] = &[
         [
             "A host without the traffic that its group has",
             "Cannot be evacuated",
-            "Add",
+            "add the adapter",
             "VMO-REQ",
             "services of adapters",
         ],
@@ -479,7 +479,10 @@ fn missing_role(fleet: &Fleet<'_>, answers: &mut Answers) {
         let mut with = 0;
         let mut without = Vec::new();
         for view in fleet.hosts() {
-            if !view.is_whole(answers) || view.vmks(answers).iter().any(|vmk| vmk.traffic.is_none()) {
+            let vmks = view.vmks(answers);
+            let unknown =
+                view.state.vmkernels.read().is_none() || vmks.iter().any(|vmk| vmk.traffic.is_none());
+            if !view.is_whole(answers) || unknown {
                 continue;
             }
             match view.carriers(traffic, answers).len() {

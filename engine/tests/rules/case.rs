@@ -4,12 +4,15 @@
 //! or `max_parallel`. `{net.ROLE}` stands for the first three bytes of a role's subnet, `{vlan.ROLE}` for its VLAN.
 
 use crate::archetypes::{World, number, vlan};
-use engine::documents::{de, yaml};
+use engine::documents::{de, parse_network, parse_repository, yaml};
+use engine::plan::plan;
 use engine::project::project;
-use model::{Component, Operation, Plan, Step};
+use engine::resolve::resolve_all;
+use model::{Component, Finding, Operation, Plan, Step};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// One edit; `to` is the value, or the path of a copy.
@@ -28,7 +31,8 @@ pub struct Edit {
 #[serde(deny_unknown_fields)]
 pub struct Case {
     pub title: String,
-    /// Archetypes.
+    /// Archetypes; none for documents.
+    #[serde(default)]
     pub start: Vec<String>,
     #[serde(default)]
     change: Vec<Edit>,
@@ -38,7 +42,16 @@ pub struct Case {
     /// Steps on every host.
     #[serde(default)]
     plan_all: Vec<Value>,
+    /// Files over the repository `tests/documents/base`, for rules that documents alone decide.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    /// A network document that is planned, for rules of the planner.
+    desired: Option<String>,
+    /// The id the finding has, when another rule speaks for this one.
+    #[serde(rename = "as")]
+    pub told_as: Option<String>,
     /// The object of the finding; empty for host, group or plan.
+    #[serde(default)]
     pub expect: String,
 }
 
@@ -137,7 +150,37 @@ fn planned(steps: &[Value]) -> Plan {
     Plan { steps: steps.iter().map(step).collect(), ..Plan::default() }
 }
 
+fn base() -> BTreeMap<String, Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents/base");
+    let names = ["pointsman.yaml", "groups/lab/group.yaml", "groups/lab/network.yaml"];
+    let hosts = ["groups/lab/hosts/esx01.yaml", "groups/lab/hosts/esx02.yaml"];
+    let read = |name: &str| (name.to_owned(), std::fs::read(folder.join(name)).unwrap());
+    names.into_iter().chain(hosts).map(read).collect()
+}
+
 impl Case {
+    /// Whether it is about documents alone.
+    pub fn is_of_documents(&self) -> bool {
+        !self.files.is_empty()
+    }
+
+    /// What reading and resolving the repository says.
+    pub fn of_documents(&self) -> Vec<Finding> {
+        let mut files = base();
+        files.extend(self.files.iter().map(|(name, text)| (name.clone(), text.clone().into_bytes())));
+        let mut repository = parse_repository(&files);
+        let (_, resolved) = resolve_all(&repository, Some(crate::archetypes::TODAY));
+        let mut findings = std::mem::take(&mut repository.findings);
+        findings.extend(resolved);
+        findings
+    }
+
+    /// What the planner says on a clean fleet, when the case is about it.
+    pub fn of_planner(&self, clean: &World) -> Option<Vec<Finding>> {
+        let desired = parse_network("desired", self.desired.as_ref()?).unwrap();
+        Some(plan(&desired, &clean.hosts[0].before).findings)
+    }
+
     /// The mutant of a clean fleet.
     pub fn mutant(&self, clean: &World) -> World {
         let mut world = clean.clone();
