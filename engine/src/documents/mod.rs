@@ -109,6 +109,14 @@ pub fn group_file(group: &HostGroupId) -> String {
     format!("groups/{group}/group.yaml")
 }
 
+/// A suggestion for a mistyped rule id, as the end of a sentence; empty when none is near.
+#[must_use]
+pub fn near_rule(id: &str) -> String {
+    near::nearest(id, crate::rules::known_ids())
+        .map(|near| format!(", did you mean `{near}`?"))
+        .unwrap_or_default()
+}
+
 /// Orders findings by file, line and column; those without a place come first.
 pub fn sort_findings(findings: &mut [Finding]) {
     findings.sort_by(|a, b| {

@@ -16,6 +16,7 @@ mod mtu;
 mod nic;
 mod pattern;
 mod plan;
+mod repository;
 mod security;
 mod storage;
 mod structure;
@@ -30,6 +31,7 @@ pub use answers::Found;
 pub use drawn::{drawn, mentions};
 pub use judge::{GroupInput, HostInput, Verdict, Waived, group, host};
 pub use pattern::matches as pattern_matches;
+pub use repository::{Asking, Judged, Planned, of_documents, of_hosts};
 pub use table::{Foreign, RULES, foreign, known_ids, rule};
 
 use answers::Answers;

@@ -106,13 +106,16 @@ pub(super) const RULES: &[Rule] = &[
 
 /// Largest share of a group in the first wave, in percent.
 const CANARY_PERCENT_MAX: usize = 50;
+/// Fewest hosts of a group for which a share says something.
+const SHARED_HOSTS_MIN: usize = 4;
 
 fn canary_domain(fleet: &Fleet<'_>, answers: &mut Answers) {
     let touched =
         fleet.deltas().iter().filter(|delta| delta.plan.is_some_and(|plan| !plan.is_empty())).count();
     let canary = fleet.canary.min(touched);
     let all = fleet.hosts().len();
-    if canary > 1 && canary * 100 > all * CANARY_PERCENT_MAX {
+    let is_small = all < SHARED_HOSTS_MIN && canary < all;
+    if canary > 1 && canary * 100 > all * CANARY_PERCENT_MAX && !is_small {
         let message = format!("the first wave takes {canary} of the {all} hosts of the group");
         answers.found(fleet.at(), canary, message);
         return;
