@@ -11,6 +11,7 @@
 
 mod error;
 mod operations;
+mod public;
 mod token_file;
 
 #[cfg(test)]
@@ -19,7 +20,7 @@ mod tests;
 pub use error::ServeError;
 pub use operations::OperatorActions;
 
-use crate::api::{self, ApiParts, TokenMaker};
+use crate::api::TokenMaker;
 use crate::fleet::{self, FleetHandle, FleetParts, FleetServer, FleetSettings};
 use crate::settings::Settings;
 use crate::store::Db;
@@ -32,7 +33,8 @@ use crate::tasks::rollout_driver::{self, DriverParts, RolloutHandle, SentLog};
 use crate::tasks::wall_now;
 use crate::tasks::witness::{LateFleet, Witnesses};
 use crate::trust::{Authority, AuthorityFiles, OrderKey};
-use model::Millis;
+use model::{Millis, Secret};
+use public::Public;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -65,7 +67,7 @@ pub struct Parts {
     /// The settings.
     pub settings: Arc<Settings>,
     /// The operators' token.
-    pub operator_token: Arc<str>,
+    pub operator_token: Secret,
 }
 
 /// A running coordinator.
@@ -73,6 +75,7 @@ pub struct App {
     parts: Parts,
     agents_address: SocketAddr,
     operators_address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     server: FleetServer,
     writer: Writer,
@@ -108,8 +111,8 @@ impl App {
         let order_key = Arc::new(OrderKey::open_or_make(&settings.order_key_file())?);
         let certificate = authority.issue_server(&settings.server_names, wall_now())?;
         let agents = listen("listen_agents", settings.listen_agents).await?;
-        let operators = listen("listen_operators", settings.listen_operators).await?;
-        let operators_address = operators.local_addr().map_err(ServeError::System)?;
+        let public = Public::listen(&settings, &authority).await?;
+        let (operators_address, metrics_address) = public.addresses()?;
         let db = Db::open(settings.database_url.expose()).await?;
         let mirror = MirrorThread::open(settings.mirror()).await?;
         let (stop, stopped) = watch::channel(false);
@@ -155,16 +158,26 @@ impl App {
         let watching = identities::watch(db.clone(), fleet.clone(), stopped.clone());
         let parts = Parts { db, fleet, nudge_repo, driver, progress, settings, operator_token };
         let token_maker = Arc::new(TokenMaker { key: token_key, authority_fingerprint });
-        let serving = serve_operators(operators, &parts, token_maker, stopped);
-        let tasks = vec![
-            ("operators' interface", tokio::spawn(serving)),
+        let mut tasks = public.serve(&parts, token_maker, &stopped)?;
+        tasks.extend([
             ("repository task", syncing),
             ("rollout driver", driving),
             ("last seen task", tokio::spawn(seeing)),
             ("identity watch", tokio::spawn(watching)),
-        ];
+        ]);
         let agents_address = server.local_address();
-        Ok(Self { parts, agents_address, operators_address, stop, server, writer, tasks, intake, writing })
+        Ok(Self {
+            parts,
+            agents_address,
+            operators_address,
+            metrics_address,
+            stop,
+            server,
+            writer,
+            tasks,
+            intake,
+            writing,
+        })
     }
 
     /// What the operators' interface and tests may use.
@@ -183,6 +196,12 @@ impl App {
     #[must_use]
     pub fn operators_address(&self) -> SocketAddr {
         self.operators_address
+    }
+
+    /// Where the metrics are, if they are wanted.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// Ends everything: first what makes work, then the agents' port, then what stores, then the database.
@@ -247,30 +266,4 @@ fn open_authority(settings: &Settings, files: &AuthorityFiles) -> Result<Authori
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { key, address, source })
-}
-
-fn serve_operators(
-    listener: TcpListener,
-    parts: &Parts,
-    token_maker: Arc<TokenMaker>,
-    mut stop: watch::Receiver<bool>,
-) -> impl Future<Output = ()> + Send + 'static {
-    let offers = Arc::new(parts.fleet.clone());
-    let operations = OperatorActions::new(parts.nudge_repo.clone(), parts.driver.clone(), offers);
-    let router = api::router(ApiParts {
-        db: parts.db.clone(),
-        live: Arc::new(parts.fleet.clone()),
-        operations: Arc::new(operations),
-        operator_token: Arc::clone(&parts.operator_token),
-        token_maker,
-    });
-    async move {
-        let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-            // An error means that the sender is gone: the same.
-            let _ = stop.wait_for(|stop| *stop).await;
-        });
-        if let Err(error) = serving.await {
-            tracing::error!(%error, "the operators' interface ended with an error");
-        }
-    }
 }

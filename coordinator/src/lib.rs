@@ -10,14 +10,17 @@
 //! | What becomes of a commit? How does a rollout move? | [`tasks`] |
 //! | Where are commits read from? | [`repo`] |
 //! | Who are the agents, how are they reached? | [`fleet`], [`trust`] |
+//! | Who are the people, what may they? | [`people`] |
 //! | Who has to approve, and who has? | [`release`] |
 //! | What is remembered? | [`store`] |
-//! | What can an operator ask? | [`api`], [`cli`] |
+//! | What can an operator ask, and over which listener? | [`api`], [`doors`], [`cli`] |
 
 pub mod api;
 pub mod app;
 pub mod cli;
+pub mod doors;
 pub mod fleet;
+pub mod people;
 pub mod release;
 pub mod repo;
 pub mod settings;

@@ -1,6 +1,7 @@
 //! Settings of all files together: a later file wins key by key. Must not check values (that is `Settings`).
 
 use super::fragment::{Fragment, RepositoryFragment};
+use super::people::OidcInput;
 use std::path::{Path, PathBuf};
 
 /// A value and the file that said it.
@@ -20,6 +21,10 @@ pub struct Input {
     pub database_url: Option<Given<String>>,
     pub listen_agents: Option<Given<String>>,
     pub listen_operators: Option<Given<String>>,
+    pub operators_tls: Option<Given<String>>,
+    pub operators_certificate_file: Option<Given<PathBuf>>,
+    pub operators_key_file: Option<Given<PathBuf>>,
+    pub listen_metrics: Option<Given<String>>,
     pub server_names: Option<Given<Vec<String>>>,
     pub trust_domain: Option<Given<String>>,
     pub heartbeat_secs: Option<Given<u64>>,
@@ -31,6 +36,7 @@ pub struct Input {
     pub repository_token_file: Option<Given<PathBuf>>,
     pub repository_ssh_key_file: Option<Given<PathBuf>>,
     pub repository_ssh_known_hosts_file: Option<Given<PathBuf>>,
+    pub oidc: OidcInput,
 }
 
 impl Input {
@@ -41,12 +47,17 @@ impl Input {
             database_url,
             listen_agents,
             listen_operators,
+            operators_tls,
+            operators_certificate_file,
+            operators_key_file,
+            listen_metrics,
             server_names,
             trust_domain,
             heartbeat_secs,
             host_certificate_secs,
             ca_passphrase_file,
             repository,
+            oidc,
         } = fragment;
         let RepositoryFragment { url, branch, poll_secs, token_file, ssh_key_file, ssh_known_hosts_file } =
             repository;
@@ -54,6 +65,10 @@ impl Input {
         take(&mut self.database_url, database_url, file);
         take(&mut self.listen_agents, listen_agents, file);
         take(&mut self.listen_operators, listen_operators, file);
+        take(&mut self.operators_tls, operators_tls, file);
+        take(&mut self.operators_certificate_file, operators_certificate_file, file);
+        take(&mut self.operators_key_file, operators_key_file, file);
+        take(&mut self.listen_metrics, listen_metrics, file);
         take(&mut self.server_names, server_names, file);
         take(&mut self.trust_domain, trust_domain, file);
         take(&mut self.heartbeat_secs, heartbeat_secs, file);
@@ -65,10 +80,11 @@ impl Input {
         take(&mut self.repository_token_file, token_file, file);
         take(&mut self.repository_ssh_key_file, ssh_key_file, file);
         take(&mut self.repository_ssh_known_hosts_file, ssh_known_hosts_file, file);
+        self.oidc.add(file, oidc);
     }
 }
 
-fn take<T>(slot: &mut Option<Given<T>>, value: Option<T>, file: &Path) {
+pub(super) fn take<T>(slot: &mut Option<Given<T>>, value: Option<T>, file: &Path) {
     if let Some(value) = value {
         *slot = Some(Given { value, file: file.to_owned() });
     }

@@ -2,6 +2,7 @@
 
 use super::super::ApiParts;
 use super::super::views::{AcceptedView, StatusView};
+use super::super::who::Who;
 use super::{Answer, note};
 use crate::store::{changes, rollouts};
 use axum::Json;
@@ -18,9 +19,9 @@ pub async fn get(State(parts): State<ApiParts>) -> Answer<StatusView> {
     }))
 }
 
-pub async fn sync(State(parts): State<ApiParts>) -> Answer<AcceptedView> {
+pub async fn sync(State(parts): State<ApiParts>, who: Who) -> Answer<AcceptedView> {
     let mut tx = parts.db.begin().await?;
-    note(&mut tx, "repository.sync", "repository".to_owned(), json!({})).await?;
+    note(&mut tx, &who, "repository.sync", "repository".to_owned(), json!({})).await?;
     tx.commit().await?;
     parts.operations.nudge_repository();
     Ok(Json(AcceptedView { message: "the repository is being read".to_owned() }))
