@@ -17,5 +17,6 @@ pub mod proof;
 pub mod release;
 pub mod resolve;
 pub mod rollout;
+pub mod rules;
 pub mod safety;
 pub mod verify;

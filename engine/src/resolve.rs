@@ -8,6 +8,7 @@ mod overrides;
 mod structure;
 
 use crate::documents::de::{self, Inputs, Overlay};
+use crate::documents::site::expired_waivers;
 use crate::documents::template::Variables;
 use crate::documents::yaml::{Node, Place};
 use crate::documents::{Group, Repository, Template, findings_of, host_file, rules, sort_findings};
@@ -91,6 +92,7 @@ pub fn resolve_all(
         }
     }
     folded.add(shared_addresses(repository, &hosts));
+    folded.add(today.map(|today| expired_waivers(repository, today)).unwrap_or_default());
     let mut findings = folded.finish();
     sort_findings(&mut findings);
     (hosts, findings)
@@ -180,6 +182,32 @@ impl Seen<'_> {
             crate::documents::error::Source::Host => place.in_file(self.host_file),
         }
     }
+}
+
+/// Where the network of a host says something, or the deepest part of the path that is there.
+///
+/// `None` when the group has no network document.
+#[must_use]
+pub fn place(
+    repository: &Repository,
+    group: &HostGroupId,
+    host: Option<&HostId>,
+    path: &[&str],
+) -> Option<Span> {
+    let found = repository.groups.get(group)?;
+    let template = found.template.as_ref()?;
+    let entry = host.and_then(|host| found.hosts.get(host));
+    let overlay = entry.and_then(|entry| overrides::overlay(template, entry, None, &mut Vec::new()));
+    let file = host.map(|host| host_file(group, host)).unwrap_or_default();
+    Some(Seen { template, host_file: &file, overlay: overlay.as_ref() }.span(path))
+}
+
+/// Findings told once however many hosts have them, the others counted in the message.
+#[must_use]
+pub fn fold(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut folded = Folded::default();
+    folded.add(findings);
+    folded.finish()
 }
 
 /// Findings of many hosts, equal ones kept once.

@@ -12,6 +12,21 @@ pub enum Severity {
     Warning,
     /// Stops the change.
     Error,
+    /// Stops the change, and no waiver lets it through: the host would refuse it, or be cut off.
+    Blocker,
+}
+
+impl Severity {
+    /// The word used in documents and on screen.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Blocker => "blocker",
+        }
+    }
 }
 
 /// What a finding speaks of.
@@ -73,6 +88,12 @@ pub struct Finding {
     /// Host it was found on, when it is about one host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<crate::HostId>,
+    /// The object as the documents have it, e.g. `port_groups/VM Network`; empty when it is about no single one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub object: String,
+    /// The offending value; with rule and object it tells an old finding from a new one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub value: String,
     /// What is wrong, naming the object.
     pub message: String,
     /// What to do next.
@@ -91,13 +112,16 @@ impl Finding {
         Self::new(rule, Severity::Warning, component, message)
     }
 
-    fn new(rule: &str, severity: Severity, component: Component, message: impl Into<String>) -> Self {
+    /// A finding of any weight without a place yet.
+    pub fn new(rule: &str, severity: Severity, component: Component, message: impl Into<String>) -> Self {
         Self {
             rule: rule.to_owned(),
             severity,
             component,
             span: None,
             host: None,
+            object: String::new(),
+            value: String::new(),
             message: message.into(),
             hint: None,
         }
@@ -124,10 +148,18 @@ impl Finding {
         self
     }
 
+    /// Adds the object and the offending value.
+    #[must_use]
+    pub fn about(mut self, object: impl Into<String>, value: impl Into<String>) -> Self {
+        self.object = object.into();
+        self.value = value.into();
+        self
+    }
+
     /// Whether it stops the change.
     #[must_use]
     pub fn is_error(&self) -> bool {
-        self.severity == Severity::Error
+        self.severity >= Severity::Error
     }
 }
 
@@ -136,12 +168,7 @@ impl std::fmt::Display for Finding {
         if let Some(span) = &self.span {
             write!(f, "{span}: ")?;
         }
-        let word = match self.severity {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        };
-        write!(f, "{word}[{}]: ", self.rule)?;
+        write!(f, "{}[{}]: ", self.severity.as_str(), self.rule)?;
         if let Some(host) = &self.host {
             write!(f, "{host}: ")?;
         }

@@ -83,7 +83,10 @@ pub use rfc::{
 };
 pub use rollout::{HostOutcome, RolloutPhase, RolloutSpec, Wave, WaveSize};
 pub use secret::Secret;
-pub use site::{SiteDocument, SiteRole, VlanFacts};
+pub use site::{
+    Cabling, Naming, RuleSeverity, SiteDocument, SiteMaxima, SiteRole, StorageProtocol, SwitchPort,
+    VlanFacts, Waiver,
+};
 pub use time::{Millis, Now, Uptime, Wall};
 pub use vlan::{InvalidVlan, Vlan, VlanId};
 pub use vmkernel::{Ipv4Config, ServiceTag};

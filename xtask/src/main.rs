@@ -12,6 +12,7 @@ mod pg;
 mod process;
 mod programs;
 mod report;
+mod rules;
 mod sim;
 mod supply;
 mod target;
@@ -63,6 +64,8 @@ enum Verb {
     Attack(attack::AttackArgs),
     /// Check licences, bans, duplicates and sources of everything that is built in, by deny.toml.
     Deny,
+    /// Prove the best-practice rules: clean fleets without findings, every mutant found.
+    Rules,
     /// Write what is built into agent and coordinator, as CycloneDX.
     Sbom(supply::SbomArgs),
     /// Build the static agent as it is shipped, and prove that it is static and small.
@@ -135,6 +138,7 @@ fn run(verb: Verb, report: &Report) -> anyhow::Result<Outcome> {
         Verb::Crash(args) => sim::crash(&root, &args, report),
         Verb::Tidy => tidy::run(&root, report),
         Verb::Attack(args) => attack::run(&root, &args, report),
+        Verb::Rules => rules::run(&root, report),
         Verb::Deny => supply::deny(&root, report),
         Verb::Sbom(args) => supply::sbom(&root, &args, report),
         Verb::Agent(args) => agent::run(&root, args.out.as_deref(), report),

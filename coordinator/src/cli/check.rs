@@ -2,11 +2,12 @@
 
 use super::failure::{CliError, Outcome};
 use super::screen::{Form, Screen};
-use super::{findings, time, tree};
+use super::{findings, sarif, time, tree};
 use engine::documents::{Repository, parse_repository, rules};
-use engine::resolve::resolve_all;
-use model::Finding;
-use std::collections::BTreeSet;
+use engine::resolve::{ResolvedHost, resolve_all};
+use engine::rules::{Judged, of_documents};
+use model::{Finding, HostId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Arguments.
@@ -15,12 +16,31 @@ pub struct Args {
     /// The repository.
     #[arg(default_value = ".")]
     dir: PathBuf,
+    /// How to print what was found.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// A working tree to compare with: what the best-practice rules find there too is old and stops nothing.
+    #[arg(long)]
+    base: Option<PathBuf>,
+}
+
+/// Forms of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Lines for people.
+    Text,
+    /// A list for programs, as with `--json`.
+    Json,
+    /// SARIF 2.1.0 for forges and editors.
+    Sarif,
 }
 
 /// What the working tree says.
 pub struct Checked {
     /// The documents.
     pub repository: Repository,
+    /// Hosts, resolved.
+    pub hosts: BTreeMap<HostId, ResolvedHost>,
     /// How many files were read.
     pub files: usize,
     /// Everything found, in order.
@@ -29,11 +49,11 @@ pub struct Checked {
     pub errors: usize,
 }
 
-/// Reads and resolves a working tree.
+/// Reads and resolves a working tree; best-practice rules are asked by the verbs.
 pub fn read(dir: &std::path::Path) -> Result<Checked, CliError> {
     let tree = tree::read(dir)?;
     let mut repository = parse_repository(&tree.files);
-    let (_, resolved) = resolve_all(&repository, Some(&time::today()));
+    let (hosts, resolved) = resolve_all(&repository, Some(&time::today()));
     let mut findings = std::mem::take(&mut repository.findings);
     findings.extend(resolved);
     // A file that is refused is not missing too.
@@ -45,26 +65,47 @@ pub fn read(dir: &std::path::Path) -> Result<Checked, CliError> {
     });
     findings.extend(tree.findings);
     let errors = findings::settle(&mut findings);
-    Ok(Checked { repository, files: tree.files.len(), findings, errors })
+    Ok(Checked { repository, hosts, files: tree.files.len(), findings, errors })
 }
 
 pub fn run(args: &Args, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
-    let checked = read(&args.dir)?;
-    match screen.form {
-        Form::Json => screen.json(&checked.findings)?,
-        Form::Text => {
+    let mut checked = read(&args.dir)?;
+    let mut judged = judge(&checked);
+    if let Some(base) = &args.base {
+        only_new(&mut judged, judge(&read(base)?).findings);
+    }
+    checked.findings.append(&mut judged.findings);
+    checked.errors = findings::settle(&mut checked.findings);
+    match (args.format, screen.form) {
+        (Format::Sarif, _) => screen.json(&sarif::log(&checked.findings))?,
+        (Format::Json, _) | (Format::Text, Form::Json) => screen.json(&checked.findings)?,
+        (Format::Text, Form::Text) => {
             findings::print(&checked.findings, screen)?;
-            screen.line(summary(&checked))?;
+            screen.line(summary(&checked, &judged))?;
         }
     }
     Ok(Outcome::of_errors(checked.errors))
 }
 
-fn summary(checked: &Checked) -> String {
+fn judge(checked: &Checked) -> Judged {
+    of_documents(&checked.repository, &checked.hosts, Some(&time::today()))
+}
+
+/// Moves what the base has too to the old findings.
+fn only_new(judged: &mut Judged, base: Vec<Finding>) {
+    let key = |finding: &Finding| (finding.rule.clone(), finding.object.clone(), finding.value.clone());
+    let known: BTreeSet<_> = base.iter().map(key).collect();
+    let (old, new) = std::mem::take(&mut judged.findings).into_iter().partition(|f| known.contains(&key(f)));
+    judged.findings = new;
+    judged.already.extend::<Vec<Finding>>(old);
+}
+
+fn summary(checked: &Checked, judged: &Judged) -> String {
     let Checked { repository, files, findings: found, .. } = checked;
     let hosts = repository.groups.values().map(|group| group.members.len()).sum();
     let of = |count, noun| findings::plural(count, noun);
     let (files, groups) = (of(*files, "file"), of(repository.groups.len(), "group"));
     let (hosts, rfcs) = (of(hosts, "host"), of(repository.rfcs.len(), "RFC"));
-    format!("{} in {files}: {groups}, {hosts}, {rfcs}", findings::counted(found))
+    let counted = findings::counted(found);
+    format!("{counted} in {files}: {groups}, {hosts}, {rfcs}{}", findings::beside(judged))
 }

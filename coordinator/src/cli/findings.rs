@@ -3,6 +3,7 @@
 use super::failure::CliError;
 use super::screen::{Screen, printable};
 use engine::documents::sort_findings;
+use engine::rules::Judged;
 use model::{Finding, Severity};
 
 /// Sorts findings by place, takes out repetitions, and counts the errors.
@@ -23,8 +24,19 @@ pub fn print(findings: &[Finding], screen: &mut Screen<'_>) -> Result<(), CliErr
 /// `2 errors, 1 warning`.
 pub fn counted(findings: &[Finding]) -> String {
     let of = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    let errors = plural(of(Severity::Error), "error");
+    let errors = plural(of(Severity::Error) + of(Severity::Blocker), "error");
     format!("{errors}, {}", plural(of(Severity::Warning), "warning"))
+}
+
+/// What the best-practice rules leave beside the findings: `; 3 already there; 1 waived; 40 rules not decided here`.
+pub fn beside(judged: &Judged) -> String {
+    let parts = [
+        (judged.already.len(), "already there"),
+        (judged.waived.len(), "waived"),
+        (judged.unknown.len(), "rules not decided here"),
+    ];
+    let said = parts.into_iter().filter(|(count, _)| *count > 0);
+    said.map(|(count, words)| format!("; {count} {words}")).collect()
 }
 
 /// `1 host`, `2 hosts`.

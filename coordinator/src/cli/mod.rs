@@ -31,6 +31,8 @@ mod rfc;
 mod rfcs;
 mod rollout;
 mod rollouts;
+mod rules;
+mod sarif;
 mod screen;
 mod serve;
 mod sessions;
@@ -83,6 +85,8 @@ enum Verb {
     Rfc(rfc::Args),
     /// Check a configuration repository without any host.
     Check(check::Args),
+    /// List or explain the rules.
+    Rules(rules::Args),
     /// Show what the documents would do to hosts, call by call.
     Plan(plan::Args),
     /// Write the documents of live hosts, so that the first plan is empty; without a group name, propose groups.
@@ -176,6 +180,7 @@ fn dispatch(verb: Verb, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
         Verb::Init(args) => init::run(&args, screen),
         Verb::Rfc(args) => rfc::run(&args, screen),
         Verb::Check(args) => check::run(&args, screen),
+        Verb::Rules(args) => rules::run(&args, screen),
         Verb::Plan(args) => plan::run(&args, screen),
         Verb::Import(args) => import::run(&args, screen),
         Verb::Hosts(args) => hosts::run(&args, screen),

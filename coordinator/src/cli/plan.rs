@@ -9,8 +9,9 @@ use super::{findings, time};
 use crate::api::views::StepView;
 use engine::documents::Repository;
 use engine::plan::plan;
-use engine::resolve::{ResolvedHost, resolve_all};
-use model::{Component, Disruption, Finding, HostId, PlanDigest};
+use engine::resolve::ResolvedHost;
+use engine::rules::{Asking, Judged, of_hosts};
+use model::{Component, Disruption, Finding, HostId, Plan, PlanDigest};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -53,11 +54,16 @@ struct Class {
 struct Planned {
     classes: Vec<Class>,
     findings: Vec<Finding>,
+    /// Found by best-practice rules, and there before.
+    already: Vec<Finding>,
+    /// Waived by the site.
+    waived: Vec<Finding>,
+    /// Rules that could not be decided, with the fact that is missing.
+    not_decided: BTreeMap<&'static str, &'static str>,
 }
 
 pub fn run(args: &Args, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
-    let Checked { repository, mut findings, .. } = check::read(&args.dir)?;
-    let (hosts, _) = resolve_all(&repository, Some(&time::today()));
+    let Checked { repository, hosts, mut findings, .. } = check::read(&args.dir)?;
     let wanted = wanted(args, &repository, &hosts)?;
     let observed = if args.host_file.is_empty() {
         observed::from_coordinator(&args.remote.client()?, wanted.iter(), || ())?
@@ -66,16 +72,22 @@ pub fn run(args: &Args, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
     };
     let targets: Vec<HostId> =
         if args.host_file.is_empty() { wanted } else { observed.keys().cloned().collect() };
-    let classes = classes(&targets, &hosts, &observed, &mut findings);
+    let plans = plans(&targets, &hosts, &observed, &mut findings);
+    let judged = judge(&repository, &hosts, &observed, &plans, &findings);
+    findings.extend(judged.findings.iter().cloned());
+    let classes = classes(&plans);
     let errors = findings::settle(&mut findings);
     match screen.form {
-        Form::Json => screen.json(&Planned { classes, findings })?,
+        Form::Json => {
+            let Judged { already, waived, unknown: not_decided, .. } = judged;
+            screen.json(&Planned { classes, findings, already, waived, not_decided })?;
+        }
         Form::Text => {
             for class in &classes {
                 print_class(class, args.inverse, screen)?;
             }
             findings::print(&findings, screen)?;
-            screen.line(summary(&classes, &findings))?;
+            screen.line(format_args!("{}{}", summary(&classes, &findings), findings::beside(&judged)))?;
         }
     }
     Ok(Outcome::of_errors(errors))
@@ -96,13 +108,14 @@ fn wanted(
     Ok(if args.host.is_empty() { hosts.keys().cloned().collect() } else { args.host.clone() })
 }
 
-fn classes(
-    targets: &[HostId],
+/// Plans of the hosts that can be planned; why the others cannot is found.
+fn plans<'a>(
+    targets: &'a [HostId],
     hosts: &BTreeMap<HostId, ResolvedHost>,
     observed: &Observed,
     findings: &mut Vec<Finding>,
-) -> Vec<Class> {
-    let mut by_digest: BTreeMap<PlanDigest, Class> = BTreeMap::new();
+) -> BTreeMap<&'a HostId, Plan> {
+    let mut plans = BTreeMap::new();
     for host in targets {
         let Some(resolved) = hosts.get(host) else {
             let message = "host is in no group of the repository";
@@ -120,16 +133,37 @@ fn classes(
         let Some(desired) = &resolved.desired else { continue };
         let planned = plan(desired, observed);
         findings.extend(planned.findings.iter().map(|finding| finding.clone().on_host(host)));
-        if planned.is_refused() {
-            continue;
+        if !planned.is_refused() {
+            plans.insert(host, planned.plan);
         }
-        let class = by_digest.entry(planned.plan.digest.clone()).or_insert_with(|| Class {
+    }
+    plans
+}
+
+/// What the best-practice rules say of the planned hosts.
+fn judge(
+    repository: &Repository,
+    hosts: &BTreeMap<HostId, ResolvedHost>,
+    observed: &Observed,
+    plans: &BTreeMap<&HostId, Plan>,
+    told: &[Finding],
+) -> Judged {
+    let pairs = plans.iter().filter_map(|(host, plan)| Some((*host, observed.get(*host)?, plan)));
+    let planned = pairs.map(|(host, observed, plan)| (host, engine::rules::Planned { observed, plan }));
+    let today = time::today();
+    of_hosts(repository, hosts, &planned.collect(), Asking { today: Some(&today), told, rollout: None })
+}
+
+fn classes(plans: &BTreeMap<&HostId, Plan>) -> Vec<Class> {
+    let mut by_digest: BTreeMap<&PlanDigest, Class> = BTreeMap::new();
+    for (host, plan) in plans {
+        let class = by_digest.entry(&plan.digest).or_insert_with(|| Class {
             hosts: Vec::new(),
-            disruption: planned.plan.disruption,
-            digest: planned.plan.digest.clone(),
-            steps: planned.plan.steps.iter().map(StepView::from).collect(),
+            disruption: plan.disruption,
+            digest: plan.digest.clone(),
+            steps: plan.steps.iter().map(StepView::from).collect(),
         });
-        class.hosts.push(host.clone());
+        class.hosts.push((*host).clone());
     }
     let mut classes: Vec<Class> = by_digest.into_values().collect();
     classes.sort_by(|a, b| a.hosts.cmp(&b.hosts));

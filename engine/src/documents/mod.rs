@@ -12,8 +12,8 @@ pub(crate) mod near;
 pub mod rfc;
 pub mod rules;
 pub mod scaffold;
-mod scalar;
-mod site;
+pub(crate) mod scalar;
+pub(crate) mod site;
 pub mod template;
 pub mod write;
 pub mod yaml;
@@ -38,6 +38,8 @@ pub const SITE_FILE: &str = "pointsman.yaml";
 pub struct Repository {
     /// Facts of the site.
     pub site: SiteDocument,
+    /// `pointsman.yaml` as a tree, for places.
+    pub site_tree: Option<Node>,
     /// Whether `pointsman.yaml` is there and readable; else nothing is said about its roles.
     pub site_known: bool,
     /// Groups by name.
@@ -105,6 +107,14 @@ pub fn network_file(group: &HostGroupId) -> String {
 #[must_use]
 pub fn group_file(group: &HostGroupId) -> String {
     format!("groups/{group}/group.yaml")
+}
+
+/// A suggestion for a mistyped rule id, as the end of a sentence; empty when none is near.
+#[must_use]
+pub fn near_rule(id: &str) -> String {
+    near::nearest(id, crate::rules::known_ids())
+        .map(|near| format!(", did you mean `{near}`?"))
+        .unwrap_or_default()
 }
 
 /// Orders findings by file, line and column; those without a place come first.

@@ -42,6 +42,10 @@ rules! {
     VARIABLE_SYNTAX = "DOC-031", "A variable that is not written as it has to be.";
     OVERRIDE_PATH = "DOC-032", "An override whose path leads nowhere.";
     OVERRIDE_EXPIRED = "DOC-033", "An override past its date, or with no readable date.";
+    WAIVER = "DOC-050", "A waiver that cannot be: of no such rule, of one that cannot be waived, without reason or date.";
+    RULE_SEVERITY = "DOC-051", "A severity for a rule that has none to change.";
+    CABLING = "DOC-052", "A physical switch in two stacks.";
+    WAIVER_EXPIRED = "DOC-053", "A waiver past its date.";
     VSWITCH_NAME = "DOC-040", "A standard switch name outside A-Z a-z 0-9 _ . - or longer than 31 characters.";
     PORT_GROUP_NAME = "DOC-041", "A port group name with a comma.";
     VMK0_ABSENT = "DOC-042", "The removal of vmk0.";

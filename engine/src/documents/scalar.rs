@@ -68,3 +68,17 @@ fn float(text: &str) -> Option<Plain<'_>> {
     }
     text.parse().ok().map(Plain::Float)
 }
+
+/// Whether `text` is `YYYY-MM-DD`.
+pub(crate) fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let number = |part: &str, digits: usize, max: u32| {
+        part.len() == digits
+            && part.bytes().all(|b| b.is_ascii_digit())
+            && part.parse().is_ok_and(|n: u32| (1..=max).contains(&n))
+    };
+    match parts.as_slice() {
+        [year, month, day] => number(year, 4, 9999) && number(month, 2, 12) && number(day, 2, 31),
+        _ => false,
+    }
+}

@@ -3,6 +3,7 @@
 use super::{Finding, Overlay};
 use crate::documents::error::{NodeKey, Source};
 use crate::documents::near::suggest;
+use crate::documents::scalar::is_date;
 use crate::documents::yaml::{Key, Kind, Node, Place};
 use crate::documents::{HostEntry, Template, rules};
 use model::Component;
@@ -44,20 +45,6 @@ pub(super) fn overlay<'a>(
         }
     }
     Some(overlay)
-}
-
-/// Whether `text` is `YYYY-MM-DD`.
-fn is_date(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let number = |part: &str, digits: usize, max: u32| {
-        part.len() == digits
-            && part.bytes().all(|b| b.is_ascii_digit())
-            && part.parse().is_ok_and(|n: u32| (1..=max).contains(&n))
-    };
-    match parts.as_slice() {
-        [year, month, day] => number(year, 4, 9999) && number(month, 2, 12) && number(day, 2, 31),
-        _ => false,
-    }
 }
 
 type Refusal = (String, String);

@@ -51,7 +51,8 @@ impl<'a> Checker<'a> {
     }
 
     fn push(&mut self, finding: Finding, path: &[&str], hint: &str) {
-        self.findings.push(finding.at(self.seen.span(path)).hint(hint));
+        let object = path.iter().take(2).copied().collect::<Vec<_>>().join("/");
+        self.findings.push(finding.at(self.seen.span(path)).about(object, "").hint(hint));
     }
 
     fn switch(&self, name: &VswitchName) -> Option<&'a DesiredVswitch> {

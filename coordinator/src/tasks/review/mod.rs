@@ -13,10 +13,12 @@
 //! - **RFC.** A change with steps on any host needs exactly one RFC document, added or modified since the last accepted
 //!   commit. Without steps (an import, a first commit, words) none is needed.
 //! - **Disruption.** Allowed is what the RFC's `risk.allow` says, else up to `replace`: `management_path` has to be named.
+//! - **Best practice.** What the change brings or worsens counts, by `engine::rules`; old sins of a host stop nobody.
 //! - **Groups.** One rollout per change. When a change touches several groups, the most careful number of each counts; the
 //!   RFC's own numbers come last and win.
 
 mod rfc;
+mod rules;
 mod spec;
 
 #[cfg(test)]
@@ -88,6 +90,8 @@ pub struct Documents {
     pub hosts: BTreeMap<HostId, ResolvedHost>,
     /// Everything found so far.
     pub findings: Vec<Finding>,
+    /// The day it was read on, `YYYY-MM-DD`.
+    pub today: String,
 }
 
 /// What is known of a host.
@@ -175,7 +179,7 @@ pub fn read(material: &Material, today: &str) -> Documents {
         Finding::error(REFUSED_ENTRY, Component::Repository, message).at(span)
     }));
     sort_findings(&mut findings);
-    Documents { repository, hosts, findings }
+    Documents { repository, hosts, findings, today: today.to_owned() }
 }
 
 impl Documents {
@@ -195,7 +199,7 @@ pub fn review(
     fleet: &BTreeMap<HostId, HostView>,
     scope: &Scope,
 ) -> Review {
-    let Documents { repository, hosts, mut findings } = documents;
+    let Documents { repository, hosts, mut findings, today } = documents;
     let mut of_hosts = Vec::new();
     let planned = plan_hosts(&hosts, fleet, scope, &mut of_hosts);
     let has_steps = planned.iter().any(|host| !host.plan.is_empty());
@@ -209,7 +213,13 @@ pub fn review(
     // What is wrong with a host that is left out stops nobody.
     of_hosts.retain(|finding: &Finding| finding.host.as_ref().is_none_or(|host| !excluded.contains(host)));
     findings.extend(of_hosts);
-    let touched: Vec<&PlannedHost> = planned.iter().filter(|host| !excluded.contains(host.host)).collect();
+    let meant: Vec<&PlannedHost> = planned.iter().filter(|host| !excluded.contains(host.host)).collect();
+    // Later hosts get what was accepted for all.
+    if *scope == Scope::Commit {
+        let rollout = front.and_then(|front| front.rollout.as_ref());
+        rules::check(&repository, &hosts, &meant, (&today, rollout), &mut findings);
+    }
+    let touched: Vec<&PlannedHost> = meant.into_iter().filter(|host| host.is_touched).collect();
     if let Some(rfc) = &rfc {
         rfc::check_targets(rfc, &touched, &mut findings);
     }
@@ -244,17 +254,20 @@ pub fn review(
     }
 }
 
-/// A host that the change touches.
+/// A host that was read and planned.
 struct PlannedHost<'a> {
     host: &'a HostId,
     resolved: &'a ResolvedHost,
     desired: &'a DesiredNetwork,
+    observed: &'a ObservedNetwork,
     plan: Plan,
+    /// Whether the change touches it.
+    is_touched: bool,
 }
 
 fn plan_hosts<'a>(
     hosts: &'a BTreeMap<HostId, ResolvedHost>,
-    fleet: &BTreeMap<HostId, HostView>,
+    fleet: &'a BTreeMap<HostId, HostView>,
     scope: &Scope,
     findings: &mut Vec<Finding>,
 ) -> Vec<PlannedHost<'a>> {
@@ -284,9 +297,8 @@ fn plan_hosts<'a>(
         };
         let result = plan(desired, observed);
         findings.extend(result.findings.into_iter().map(|finding| finding.on_host(host)));
-        if view.committed.as_ref() != Some(desired) || !result.plan.is_empty() {
-            planned.push(PlannedHost { host, resolved, desired, plan: result.plan });
-        }
+        let is_touched = view.committed.as_ref() != Some(desired) || !result.plan.is_empty();
+        planned.push(PlannedHost { host, resolved, desired, observed, plan: result.plan, is_touched });
     }
     if let (Some(first), Scope::Commit) = (pending.first(), scope) {
         let message = format!("{} hosts are named but not enrolled, e.g. `{first}`", pending.len());

@@ -138,3 +138,22 @@ fn refused_entries_are_errors_with_a_place() {
     let finding = documents.findings.iter().find(|finding| finding.rule == REFUSED_ENTRY).unwrap();
     assert!(finding.is_error() && finding.to_string().contains("groups/g/link"));
 }
+
+#[test]
+fn a_bad_idea_is_refused_an_old_or_waived_one_stops_nobody() {
+    let trunk = with_rfcs(&["a"], &web(4095), vec![rfc(1, "")]);
+    assert_eq!(errors(&decide(trunk.clone(), &fleet(&["a"]))), ["VLAN-001"]);
+    let mut old = fleet(&["a"]);
+    let seen = old.get_mut(&id("a")).unwrap().observed.as_mut().unwrap();
+    let done = plan(&engine::documents::parse_network("n", &web(4095)).unwrap(), seen).plan;
+    for step in &done.steps {
+        engine::project::project(seen, &step.operation).unwrap();
+    }
+    assert!(errors(&decide(trunk.clone(), &old)).is_empty());
+    let waiver = "schema: 1\nwaivers: [{rule: VLAN-001, object: \"*/port_groups/web\", reason: r, expires: 2026-12-31}]\n";
+    let waived = trunk.into_iter().map(|(path, text)| match path.as_str() {
+        "pointsman.yaml" => (path, waiver.to_owned()),
+        _ => (path, text),
+    });
+    assert!(errors(&decide(waived.collect(), &fleet(&["a"]))).is_empty());
+}
