@@ -21,7 +21,7 @@ pub use error::ServeError;
 pub use operations::OperatorActions;
 
 use crate::api::TokenMaker;
-use crate::fleet::{self, FleetEvent, FleetHandle, FleetParts, FleetServer, FleetSettings};
+use crate::fleet::{self, FleetHandle, FleetParts, FleetServer, FleetSettings};
 use crate::settings::Settings;
 use crate::store::Db;
 use crate::store::writer::{self, Writer};
@@ -32,7 +32,7 @@ use crate::tasks::repo_sync::{MirrorThread, RepoHandle, RepoSignals};
 use crate::tasks::rollout_driver::{self, DriverParts, RolloutHandle, SentLog};
 use crate::tasks::wall_now;
 use crate::tasks::witness::{LateFleet, Witnesses};
-use crate::trust::{Authority, AuthorityFiles, OrderKey, ServerCertificate, TokenKey};
+use crate::trust::{Authority, AuthorityFiles};
 use model::{Millis, Secret};
 use public::Public;
 use std::net::SocketAddr;
@@ -41,7 +41,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// One day, in milliseconds.
@@ -70,12 +70,18 @@ pub struct Parts {
     pub operator_token: Secret,
 }
 
+/// Where a running coordinator listens.
+#[derive(Debug, Clone, Copy)]
+struct Addresses {
+    agents: SocketAddr,
+    operators: SocketAddr,
+    metrics: Option<SocketAddr>,
+}
+
 /// A running coordinator.
 pub struct App {
     parts: Parts,
-    agents_address: SocketAddr,
-    operators_address: SocketAddr,
-    metrics_address: Option<SocketAddr>,
+    addresses: Addresses,
     stop: watch::Sender<bool>,
     server: FleetServer,
     writer: Writer,
@@ -89,7 +95,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(ServeError::System)?;
     let app = App::start(settings).await?;
-    tracing::info!(agents = %app.agents_address, operators = %app.operators_address, "the coordinator is ready");
+    tracing::info!(agents = %app.addresses.agents, operators = %app.addresses.operators, "the coordinator is ready");
     tokio::select! {
         _ = terminate.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted.map_err(ServeError::System)?,
@@ -99,37 +105,20 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// The keys the coordinator works with.
-struct Keys {
-    authority: Arc<Authority>,
-    token_key: TokenKey,
-    token_maker: Arc<TokenMaker>,
-    order_key: Arc<OrderKey>,
-    certificate: ServerCertificate,
-}
-
-impl Keys {
-    fn open(settings: &Settings) -> Result<Self, ServeError> {
-        let files = settings.authority_files();
-        let authority = Arc::new(open_authority(settings, &files)?);
-        let token_key = files.token_key()?;
-        let order_key = Arc::new(files.order_key(&settings.order_key_file())?);
-        let certificate = authority.issue_server(&settings.server_names, wall_now())?;
-        let maker = TokenMaker { key: token_key.clone(), authority_fingerprint: authority.fingerprint() };
-        Ok(Self { authority, token_key, token_maker: Arc::new(maker), order_key, certificate })
-    }
-}
-
 impl App {
     /// Starts everything; when a part cannot be started, none stays behind.
     pub async fn start(settings: Settings) -> Result<Self, ServeError> {
         let settings = Arc::new(settings);
         make_state_dir(&settings.state_dir)?;
         let operator_token = token_file::read_or_make(&settings.operator_token_file())?;
-        let Keys { authority, token_key, token_maker, order_key, certificate } = Keys::open(&settings)?;
+        let files = settings.authority_files();
+        let authority = Arc::new(open_authority(&settings, &files)?);
+        let token_key = files.token_key()?;
+        let order_key = Arc::new(files.order_key(&settings.order_key_file())?);
+        let certificate = authority.issue_server(&settings.server_names, wall_now())?;
         let agents = listen("listen_agents", settings.listen_agents).await?;
         let public = Public::listen(&settings, &authority).await?;
-        let (operators_address, metrics_address) = public.addresses()?;
+        let (operators, metrics) = public.addresses()?;
         let db = Db::open(settings.database_url.expose()).await?;
         let mirror = MirrorThread::open(settings.mirror()).await?;
         let (stop, stopped) = watch::channel(false);
@@ -137,14 +126,17 @@ impl App {
         let sent = SentLog::default();
         let peers = Arc::new(LateFleet::default());
         let witnesses = Witnesses::new(db.clone(), Arc::<LateFleet>::clone(&peers));
+        let authority_fingerprint = authority.fingerprint();
         let fleet_parts = FleetParts {
             authority,
             certificate,
             order_key: Arc::clone(&order_key),
-            identities: Arc::new(StoredIdentities::new(db.clone(), token_key)),
+            identities: Arc::new(StoredIdentities::new(db.clone(), token_key.clone())),
             confirm: Arc::new(Confirmations::new(db.clone(), sent.clone(), witnesses)),
         };
-        let (server, fleet, events) = start_fleet(agents, &settings, fleet_parts)?;
+        let fleet_settings = FleetSettings { heartbeat: settings.heartbeat, ..FleetSettings::default() };
+        let (server, fleet, events) = fleet::start(agents, fleet_settings, fleet_parts)
+            .map_err(|error| ServeError::Fleet(error.to_string()))?;
         peers.started(fleet.clone());
         let signals = RepoSignals::default();
         let nudge_repo = signals.handle();
@@ -169,27 +161,18 @@ impl App {
         let poll = settings.repository.poll;
         let syncing = signals.spawn(db.clone(), mirror, driver.clone(), poll, stopped.clone());
         let seeing = fleet_intake::flush_last_seen(fleet.clone(), writer.clone(), stopped.clone());
-        let watching = tokio::spawn(identities::watch(db.clone(), fleet.clone(), stopped.clone()));
+        let watching = identities::watch(db.clone(), fleet.clone(), stopped.clone());
         let parts = Parts { db, fleet, nudge_repo, driver, progress, settings, operator_token };
+        let token_maker = Arc::new(TokenMaker { key: token_key, authority_fingerprint });
         let mut tasks = public.serve(&parts, token_maker, &stopped)?;
         tasks.extend([
             ("repository task", syncing),
             ("rollout driver", driving),
             ("last seen task", tokio::spawn(seeing)),
-            ("identity watch", watching),
+            ("identity watch", tokio::spawn(watching)),
         ]);
-        Ok(Self {
-            parts,
-            agents_address: server.local_address(),
-            operators_address,
-            metrics_address,
-            stop,
-            server,
-            writer,
-            tasks,
-            intake,
-            writing,
-        })
+        let addresses = Addresses { agents: server.local_address(), operators, metrics };
+        Ok(Self { parts, addresses, stop, server, writer, tasks, intake, writing })
     }
 
     /// What the operators' interface and tests may use.
@@ -201,19 +184,19 @@ impl App {
     /// Where agents connect.
     #[must_use]
     pub fn agents_address(&self) -> SocketAddr {
-        self.agents_address
+        self.addresses.agents
     }
 
     /// Where operators connect.
     #[must_use]
     pub fn operators_address(&self) -> SocketAddr {
-        self.operators_address
+        self.addresses.operators
     }
 
     /// Where the metrics are, if they are wanted.
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.metrics_address
+        self.addresses.metrics
     }
 
     /// Ends everything: first what makes work, then the agents' port, then what stores, then the database.
@@ -249,15 +232,6 @@ fn make_state_dir(dir: &Path) -> Result<(), ServeError> {
         .mode(0o700)
         .create(dir)
         .map_err(|source| ServeError::StateDir { path: dir.to_owned(), source })
-}
-
-fn start_fleet(
-    agents: TcpListener,
-    settings: &Settings,
-    parts: FleetParts,
-) -> Result<(FleetServer, FleetHandle, mpsc::Receiver<FleetEvent>), ServeError> {
-    let settings = FleetSettings { heartbeat: settings.heartbeat, ..FleetSettings::default() };
-    fleet::start(agents, settings, parts).map_err(|error| ServeError::Fleet(error.to_string()))
 }
 
 /// Opens the authority; the very first start makes it.

@@ -249,10 +249,21 @@ impl Rig {
 
     pub fn add_change_of(&self, group: &str, name: &str, on: &[&str]) {
         self.add_hosts_of(group, on);
-        let acceptance = acceptance(name, on);
+        self.accept(&acceptance(name, on));
+    }
+
+    /// A change that this author committed, as `Name <e-mail>`.
+    pub fn add_change_by(&self, author: &str, name: &str, on: &[&str]) {
+        self.add_hosts(on);
+        let mut acceptance = acceptance(name, on);
+        author.clone_into(&mut acceptance.change.author);
+        self.accept(&acceptance);
+    }
+
+    fn accept(&self, acceptance: &Acceptance) {
         self.wait(async {
             let mut tx = self.parts.db.begin().await.unwrap();
-            changes::accept_change(&mut tx, &acceptance, "task:test").await.unwrap();
+            changes::accept_change(&mut tx, acceptance, "task:test").await.unwrap();
             tx.commit().await.unwrap();
         });
     }

@@ -25,6 +25,8 @@ mod main_job;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod people_secrets;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod second_opinion;
