@@ -3,6 +3,8 @@
 //! Owns: their names. They are switched on around the real machines (`agent`, `coordinator`, `disk`, `guard`), never in
 //! the product. Must not be on in an ordinary run.
 
+use super::settings::{Settings, Trouble};
+
 /// A planted bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mutant {
@@ -152,6 +154,24 @@ impl Mutant {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mutant| mutant.name() == name)
+    }
+
+    /// A run of this seed in which it shows itself sooner than in the usual one: more of what it takes, nothing that the
+    /// usual run could not draw.
+    #[must_use]
+    pub fn run_of(self, seed: u64) -> Settings {
+        let usual = Settings { mutant: Some(self), ..Settings::of(seed, None) };
+        match self {
+            // Few of the changes cut an adapter that talks to peers, and most troubles end such a change before its confirmation.
+            Self::NoWitness => Settings { hosts: 4, changes: 30, faults: 0, ..usual },
+            // An end meets a disk that takes no record, or is the last word of its process.
+            Self::ReportBeforeRecord => Settings {
+                faults: 40,
+                kinds: [Trouble::ReadOnly, Trouble::DiskFull, Trouble::DieAtDisk, Trouble::Kill].into(),
+                ..usual
+            },
+            _ => usual,
+        }
     }
 
     /// Whether it is in the coordinator or in what joins hosts, so that only the fleet simulation can show it.

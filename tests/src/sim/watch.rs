@@ -8,7 +8,7 @@ use super::host::{after, is_reachable};
 use super::image::Image;
 use super::record;
 use engine::apply::Transaction;
-use model::{ApplyOutcome, ChangeId, Generation, OutcomeKind};
+use model::{ApplyOutcome, ChangeId, Generation, OutcomeKind, RefusalReason};
 use simulator::Host;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -253,8 +253,10 @@ impl Watch {
     pub fn heard(&mut self, host: &Host, disk: &SimDisk, outcome: &ApplyOutcome) -> bool {
         let key = (outcome.change.clone(), outcome.generation);
         let is_open = self.open.as_ref() == Some(&key);
-        if self.damaged && matches!(outcome.kind, OutcomeKind::Refused(_)) {
-            // What an earlier, interrupted run did of it is not known while the journal is damaged.
+        let is_unknown =
+            matches!(outcome.kind, OutcomeKind::Refused(RefusalReason::JournalUnavailable { .. }));
+        if self.damaged && is_open && is_unknown {
+            // What an earlier, interrupted run did of this very change is behind the damage. The reason says so.
             return false;
         }
         if let Some(before) = self.told.get(&key).filter(|_| !(is_open && self.undoing)) {
@@ -285,6 +287,9 @@ impl Watch {
                 // As desired already: no step, no question.
                 self.held = self.held.max(outcome.generation);
                 self.last = None;
+            }
+            if refused && self.open.is_none() && !self.foreign && Image::running(host) != self.old {
+                self.fail("I8 refused, and the host was changed");
             }
             return false;
         }

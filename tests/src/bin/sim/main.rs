@@ -135,6 +135,7 @@ fn crash(asked: &Asked) -> (Value, bool) {
         "call_faults": findings.call_faults,
         "violations": findings.violation_count(),
         "hourly_backups": findings.backups,
+        "undos": findings.undos,
         "wall_seconds": began.elapsed().as_secs_f64(),
         "commit": asked.commit,
     });
@@ -161,8 +162,8 @@ fn caught_by(mutant: Mutant, seeds: u64) -> Option<String> {
         }
     }
     (0..seeds).find_map(|seed| {
-        let settings = Settings { mutant: Some(mutant), ..Settings::of(seed, None) };
+        let settings = mutant.run_of(seed);
         let violation = run::run(&settings).violation?;
-        Some(format!("sim seed {seed}: {}", invariant(&violation)))
+        Some(format!("sim {}: {}", settings.words(), invariant(&violation)))
     })
 }

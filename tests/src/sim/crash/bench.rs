@@ -89,6 +89,8 @@ pub struct Bench<'a> {
     /// What was violated.
     pub violations: Vec<String>,
     confirmed: bool,
+    /// A person wants the committed change undone: from now on the old state may be the end as well.
+    undoing: bool,
 }
 
 impl<'a> Bench<'a> {
@@ -111,6 +113,7 @@ impl<'a> Bench<'a> {
             backup_at: None,
             violations: Vec::new(),
             confirmed: false,
+            undoing: false,
         };
         bench.start();
         bench
@@ -135,6 +138,7 @@ impl<'a> Bench<'a> {
             backup_at: None,
             violations: Vec::new(),
             confirmed: self.confirmed,
+            undoing: self.undoing,
         }
     }
 
@@ -193,6 +197,20 @@ impl<'a> Bench<'a> {
             return true;
         }
         self.tell(Event::order(Box::new(self.case.order.clone())));
+        self.settle(point)
+    }
+
+    /// A person wants the committed change undone; as [`Bench::order`].
+    pub fn undo(&mut self, point: Option<Point>) -> bool {
+        self.undoing = true;
+        if let Some(Point::Disk(at)) = point {
+            self.disk.die_at(Some(at));
+        }
+        let now = self.now();
+        if let Some(agent) = &mut self.agent {
+            let asks = agent.undo_last(now);
+            self.asks.extend(asks);
+        }
         self.settle(point)
     }
 
@@ -374,6 +392,16 @@ impl<'a> Bench<'a> {
     /// I8: what is told is true at the moment it is told, and always the same.
     fn heard(&mut self, outcome: ApplyOutcome) {
         let is_end = |outcome: &ApplyOutcome| !matches!(outcome.kind, OutcomeKind::Refused(_));
+        if self.undoing && outcome.kind == OutcomeKind::Committed {
+            // The commit is told once more before the undo has ended; never after.
+            if self.outcomes.iter().any(|told| matches!(told.kind, OutcomeKind::RolledBack { .. })) {
+                self.fail("I8 committed is told after the undo");
+            }
+            return;
+        }
+        if self.undoing {
+            self.outcomes.retain(|told| told.kind != OutcomeKind::Committed);
+        }
         if let Some(before) = self.outcomes.iter().find(|before| is_end(before) && is_end(&outcome))
             && before.kind != outcome.kind
             && before.generation == outcome.generation

@@ -7,7 +7,8 @@
 //! boots with its saved configuration) with every combination of lost, kept and torn for up to [`ENUMERATED_MAX`]
 //! un-synced writes, and [`SAMPLES`] drawn ones for more. After the recovery the order is sent again. Beside that every
 //! call goes wrong once in each way, without a crash; and a share of the recoveries is ended a second time. And ESXi
-//! saves its configuration by itself before every call, followed by drawn crashes.
+//! saves its configuration by itself before every call, followed by drawn crashes. At last the committed change is undone
+//! at the console, and ended at every point in the same ways.
 
 pub mod bench;
 
@@ -49,6 +50,8 @@ pub struct Findings {
     pub call_faults: u64,
     /// Runs in which ESXi saved its configuration by itself before one of the calls, most of them ended later.
     pub backups: u64,
+    /// Committed changes that were undone, beside those of which the undo was ended.
+    pub undos: u64,
     /// Violations by what was violated.
     pub violations: BTreeMap<String, u64>,
     /// Where the first ones were seen.
@@ -173,6 +176,9 @@ fn enumerate(case: &Case, name: &str, rng: &mut Rng, findings: &mut Findings) {
             }
         }
     }
+    if case.answer == Answer::Confirm {
+        undo(case, name, rng, findings);
+    }
     if case.answer == Answer::Silence {
         return;
     }
@@ -190,11 +196,41 @@ fn enumerate(case: &Case, name: &str, rng: &mut Rng, findings: &mut Findings) {
 
 fn end_at(case: &Case, point: Point, name: &str, rng: &mut Rng, findings: &mut Findings) {
     let mut bench = Bench::new(case);
-    if !bench.order(Some(point)) {
+    if bench.order(Some(point)) {
+        end_in(&bench, point, &format!("{name}, {:?}", case.answer), rng, findings);
+    }
+}
+
+/// The committed change is undone: without trouble, and ended at every point.
+fn undo(case: &Case, name: &str, rng: &mut Rng, findings: &mut Findings) {
+    let mut committed = Bench::new(case);
+    committed.order(None);
+    if Image::running(&committed.host) != case.new || case.new == case.old {
         return;
     }
-    findings.take(&bench, &|| format!("{name}, {:?}, before {point:?}", case.answer));
-    let place = |how: &str| format!("{name}, {:?}, {how} at {point:?}", case.answer);
+    let (disk_from, calls_from) = (committed.disk.ops(), committed.calls);
+    committed.undo(None);
+    committed.check_end();
+    if Image::running(&committed.host) != case.old {
+        committed.violations.push("I2 undone, and the state before is not back".to_owned());
+    }
+    findings.undos += 1;
+    findings.take(&committed, &|| format!("{name}, undone, no trouble"));
+    let mut points: Vec<Point> = (disk_from..committed.disk.ops()).map(Point::Disk).collect();
+    points.extend((calls_from..committed.calls).flat_map(|call| [Point::Before(call), Point::After(call)]));
+    for point in points {
+        let mut bench = Bench::new(case);
+        bench.order(None);
+        if bench.undo(Some(point)) {
+            end_in(&bench, point, &format!("{name}, undone"), rng, findings);
+        }
+    }
+}
+
+/// What was ended at this point is killed, and cut off from power with every fate of what was not synced.
+fn end_in(bench: &Bench<'_>, point: Point, name: &str, rng: &mut Rng, findings: &mut Findings) {
+    findings.take(bench, &|| format!("{name}, before {point:?}"));
+    let place = |how: &str| format!("{name}, {how} at {point:?}");
     let killed = bench.fork();
     findings.kills += 1;
     recover(killed, rng, findings, &|| place("killed"));
