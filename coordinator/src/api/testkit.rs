@@ -1,7 +1,7 @@
 //! A router on a real database in a temporary folder, with actions that only remember. For tests of the API and verbs.
 
 use super::{
-    ApiParts, DoneFuture, Live, Operations, RolloutCommand, SteerError, SteerFuture, Tally, TokenMaker,
+    ApiParts, DoneFuture, Live, Operations, RolloutCommand, SteerError, SteerFuture, Tally, Term, TokenMaker,
     Transport, router,
 };
 use crate::fleet::LiveHost;
@@ -16,14 +16,16 @@ use crate::store::rfcs::{NewRfc, RfcState};
 use crate::store::rollouts::{self, NewRollout, RolloutUpdate};
 use crate::store::sessions::{self, SessionKind, SessionRecord};
 use crate::store::users::{self, Account, NewUser};
-use crate::store::{Db, observations};
+use crate::store::{Db, observations, outcomes};
+use crate::tasks::lease::{Lead, StandsBy};
 use crate::tasks::wall_now;
+use crate::tasks::window::Extension;
 use crate::trust::AuthorityFiles;
 use axum::Router;
 use model::{
-    ApproverRotation, ApproverSet, ChangeId, DesiredNetwork, Disruption, HostGroupId, HostId, KeyFingerprint,
-    Millis, ObservedNetwork, Operation, Plan, ProbePlan, RolloutId, RolloutPhase, RolloutSpec, Secret, Step,
-    Wall, Wave,
+    ApplyOutcome, ApproverRotation, ApproverSet, ChangeId, DesiredNetwork, Disruption, Generation,
+    HostGroupId, HostId, KeyFingerprint, Millis, ObservedNetwork, Operation, OutcomeKind, Plan, ProbePlan,
+    RolloutId, RolloutPhase, RolloutSpec, Secret, Step, Wall, Wave,
 };
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,8 +41,24 @@ pub const TOKEN: &str = "a-long-operator-token";
 struct Remembered(Mutex<Vec<String>>);
 
 impl Operations for Remembered {
-    fn nudge_repository(&self) {
+    fn nudge_repository(&self) -> Result<(), StandsBy> {
         self.0.lock().unwrap().push("nudge".to_owned());
+        Ok(())
+    }
+
+    fn term(&self) -> Term {
+        Term { coordinator: "one".to_owned(), lead: Lead::Holds { epoch: 1 } }
+    }
+
+    fn extend(&self, extension: Extension) -> SteerFuture<'_> {
+        let Extension { rollout, host, secs, actor, reason } = extension;
+        Box::pin(async move {
+            if host.as_str() == "idle" {
+                return Err(SteerError::Conflict("host `idle` has no open window".to_owned()));
+            }
+            self.0.lock().unwrap().push(format!("extend {rollout} {host} {secs} by {actor}: {reason}"));
+            Ok(())
+        })
     }
 
     fn approvals_changed(&self) -> DoneFuture<'_> {
@@ -264,6 +282,19 @@ impl Rig {
         self.wait(async {
             let mut tx = self.parts.db.begin().await.unwrap();
             changes::accept_change(&mut tx, acceptance, "task:test").await.unwrap();
+            tx.commit().await.unwrap();
+        });
+    }
+
+    /// The host tells how it ended its order of this change, its first one.
+    pub fn end_order(&self, change: &str, host: &str, kind: OutcomeKind) {
+        let (host, change) = (HostId::new(host).unwrap(), ChangeId::new(change).unwrap());
+        let generation = Generation(1);
+        let outcome =
+            ApplyOutcome { change, generation, kind, steps_run: 1, esxcli_calls: 2, approval: None };
+        self.wait(async {
+            let mut tx = self.parts.db.begin().await.unwrap();
+            outcomes::record(&mut tx, &host, &outcome, Wall(8)).await.unwrap();
             tx.commit().await.unwrap();
         });
     }

@@ -9,6 +9,7 @@ use crate::people::People;
 use crate::people::oidc::OidcProvider;
 use crate::settings::{OperatorsTls, Settings};
 use crate::tasks::wall_now;
+use crate::tasks::window::WindowExtender;
 use crate::trust::Authority;
 use rustls::ServerConfig;
 use std::net::SocketAddr;
@@ -60,7 +61,9 @@ impl Public {
         let tally = Arc::new(Tally::default());
         let live: Arc<dyn Live> = Arc::new(parts.fleet.clone());
         let offers = Arc::new(parts.fleet.clone());
-        let operations = OperatorActions::new(parts.nudge_repo.clone(), parts.driver.clone(), offers);
+        let (repo, driver, lease) = (parts.nudge_repo.clone(), parts.driver.clone(), parts.lease.clone());
+        let windows = WindowExtender::new(parts.db.clone(), lease.clone(), Arc::new(parts.fleet.clone()));
+        let operations = OperatorActions::new(repo, driver, offers, lease, windows);
         let router = api::router(ApiParts {
             db: parts.db.clone(),
             live: Arc::clone(&live),

@@ -62,6 +62,8 @@ pub(super) enum Ending {
     Replaced,
     #[error("the coordinator shuts down")]
     ShuttingDown,
+    #[error("this coordinator stands by, another one leads: try the next address")]
+    StandsBy,
 }
 
 impl Ending {
@@ -70,7 +72,7 @@ impl Ending {
         let text = self.to_string();
         match self {
             Self::Closed | Self::ShuttingDown | Self::CertificateEnded => None,
-            Self::Broken(_) => Some(Status::unavailable(text)),
+            Self::Broken(_) | Self::StandsBy => Some(Status::unavailable(text)),
             Self::TooLarge(_) | Self::SlowReader | Self::Flooding { .. } | Self::Frames(_) => {
                 Some(Status::resource_exhausted(text))
             }
@@ -100,7 +102,8 @@ impl Ending {
             | Self::Silent
             | Self::CertificateEnded
             | Self::Replaced
-            | Self::ShuttingDown => None,
+            | Self::ShuttingDown
+            | Self::StandsBy => None,
         }
     }
 
@@ -119,7 +122,8 @@ impl Ending {
             | Self::Duplicate
             | Self::CertificateEnded
             | Self::Replaced
-            | Self::ShuttingDown => None,
+            | Self::ShuttingDown
+            | Self::StandsBy => None,
         }
     }
 }

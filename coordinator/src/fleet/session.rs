@@ -237,6 +237,7 @@ impl Session {
                     let _ = self.outgoing.offer(FromCoordinator::Goodbye { spread });
                     return Ending::ShuttingDown;
                 }
+                () = self.shared.stands_by() => return Ending::StandsBy,
                 () = sleep_until(self.certificate_ends) => {
                     // An agent that renewed in time comes back with its new certificate.
                     let _ = self.outgoing.offer(FromCoordinator::Goodbye { spread: RENEWED_SPREAD });

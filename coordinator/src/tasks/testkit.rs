@@ -2,7 +2,8 @@
 //!
 //! Must not: be used outside of tests.
 
-use super::repo_sync::{MirrorThread, RepoHandle, RepoSignals};
+use super::lease::LeaseTask;
+use super::repo_sync::{MirrorThread, RepoHandle, RepoSignals, SyncParts};
 use super::rollout_driver::{self, Dispatch, DriverParts, RolloutHandle, SentLog};
 use super::wall_now;
 use crate::fleet::{OfferedOrder, SendOrderError};
@@ -341,15 +342,23 @@ async fn start(db: &Db, fleet: &Arc<FakeFleet>, mirror: MirrorSettings) -> Tasks
     let mirror =
         eventually("the mirror is free", async || MirrorThread::open(mirror.clone()).await.ok()).await;
     let (stop, stopped) = watch::channel(false);
+    let (lease_task, lease) = LeaseTask::begin(db.clone(), "test").await;
     let signals = RepoSignals::default();
     let repo = signals.handle();
     let sent = SentLog::default();
     let dispatch: Arc<dyn Dispatch> = Arc::<FakeFleet>::clone(fleet);
     let order_key =
         Arc::new(AuthorityFiles::new(&mirror_dir, None).order_key(&mirror_dir.join("order.key")).unwrap());
-    let (db_of_driver, repo_nudge) = (db.clone(), signals.nudge());
-    let parts = DriverParts { db: db_of_driver, dispatch, sent: sent.clone(), order_key, repo_nudge };
+    let parts = DriverParts {
+        db: db.clone(),
+        lease: lease.clone(),
+        dispatch,
+        sent: sent.clone(),
+        order_key,
+        repo_nudge: signals.nudge(),
+    };
     let (driver, driving) = rollout_driver::spawn(parts, stopped.clone());
-    let syncing = signals.spawn(db.clone(), mirror, driver.clone(), Duration::from_secs(3600), stopped);
-    Tasks { driver, repo, sent, stop, running: vec![driving, syncing] }
+    let parts = SyncParts { db: db.clone(), lease, mirror, rollouts: driver.clone() };
+    let syncing = signals.spawn(parts, Duration::from_secs(3600), stopped.clone());
+    Tasks { driver, repo, sent, stop, running: vec![driving, syncing, lease_task.spawn(stopped)] }
 }
