@@ -9,6 +9,7 @@
 //! | Which settings are there? | [`settings`] |
 //! | What becomes of a commit? How does a rollout move? | [`tasks`] |
 //! | Where are commits read from? | [`repo`] |
+//! | How is a forge asked and told? | [`forge`] |
 //! | Who are the agents, how are they reached? | [`fleet`], [`trust`] |
 //! | Who has to approve, and who has? | [`release`] |
 //! | What is remembered? | [`store`] |
@@ -18,6 +19,7 @@ pub mod api;
 pub mod app;
 pub mod cli;
 pub mod fleet;
+pub mod forge;
 pub mod release;
 pub mod repo;
 pub mod settings;

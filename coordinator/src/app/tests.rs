@@ -17,6 +17,7 @@ fn settings(dir: &Path) -> Settings {
         server_names: vec!["localhost".to_owned()],
         trust_domain: "example.net".to_owned(),
         heartbeat: Duration::from_secs(1),
+        forge: None,
         repository: RepositorySettings {
             url: format!("file://{}", dir.join("nowhere").display()),
             branch: "main".to_owned(),

@@ -1,5 +1,6 @@
 //! Settings as one file says them: everything optional, unknown keys refused. Must not hold a default.
 
+use super::forge::ForgeFragment;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -24,6 +25,9 @@ pub struct Fragment {
     /// The configuration repository.
     #[serde(default)]
     pub repository: RepositoryFragment,
+    /// The forge.
+    #[serde(default)]
+    pub forge: ForgeFragment,
 }
 
 /// The table `[repository]` of one file.

@@ -1,5 +1,6 @@
 //! Settings of all files together: a later file wins key by key. Must not check values (that is `Settings`).
 
+use super::forge::ForgeInput;
 use super::fragment::{Fragment, RepositoryFragment};
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,7 @@ pub struct Input {
     pub repository_token_file: Option<Given<PathBuf>>,
     pub repository_ssh_key_file: Option<Given<PathBuf>>,
     pub repository_ssh_known_hosts_file: Option<Given<PathBuf>>,
+    pub forge: ForgeInput,
 }
 
 impl Input {
@@ -43,7 +45,9 @@ impl Input {
             trust_domain,
             heartbeat_secs,
             repository,
+            forge,
         } = fragment;
+        self.forge.add(file, forge);
         let RepositoryFragment { url, branch, poll_secs, token_file, ssh_key_file, ssh_known_hosts_file } =
             repository;
         take(&mut self.state_dir, state_dir, file);
@@ -62,7 +66,7 @@ impl Input {
     }
 }
 
-fn take<T>(slot: &mut Option<Given<T>>, value: Option<T>, file: &Path) {
+pub(super) fn take<T>(slot: &mut Option<Given<T>>, value: Option<T>, file: &Path) {
     if let Some(value) = value {
         *slot = Some(Given { value, file: file.to_owned() });
     }

@@ -1,17 +1,20 @@
 //! Settings in three stages: `Fragment` (one file, all optional), `Input` (files merged), [`Settings`] (checked).
 //!
 //! Owns: every key with its unit, default and limits, and the only reads of the environment. Must not open anything it
-//! names, except a token file. Called by the command line, once at start.
+//! names, except files with secrets. Called by the command line, once at start.
 
+mod forge;
 mod fragment;
 mod input;
 
 #[cfg(test)]
 mod tests;
 
+pub use forge::{FORGE_POLL_SECS_DEFAULT, FORGE_POLL_SECS_LIMITS, ForgeFragment, ForgeInput};
 pub use fragment::{Fragment, RepositoryFragment};
 pub use input::{Given, Input};
 
+use crate::forge::ForgeSettings;
 use crate::repo::{Auth, MirrorSettings, RepoLimits};
 use model::Secret;
 use std::net::SocketAddr;
@@ -133,6 +136,8 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// The configuration repository.
     pub repository: RepositorySettings,
+    /// The forge its pull requests live on; nothing for a repository without one.
+    pub forge: Option<ForgeSettings>,
 }
 
 impl Settings {
@@ -199,6 +204,7 @@ impl Settings {
                     input.repository_ssh_known_hosts_file,
                 )?,
             },
+            forge: input.forge.check()?,
             state_dir,
             database_url,
         })
@@ -330,18 +336,7 @@ fn auth(
                 "and `repository.ssh_key_file` exclude each other: keep the one that fits the address";
             Err(invalid(&token.file, "repository.token_file", problem))
         }
-        (Some(token), None, _) => {
-            let text = std::fs::read_to_string(&token.value).map_err(|error| {
-                let problem = format!("names {}, which cannot be read: {error}", token.value.display());
-                invalid(&token.file, "repository.token_file", problem)
-            })?;
-            let text = text.trim();
-            if text.is_empty() {
-                let problem = format!("names {}, which is empty", token.value.display());
-                return Err(invalid(&token.file, "repository.token_file", problem));
-            }
-            Ok(Auth::Token(Secret::new(text)))
-        }
+        (Some(token), None, _) => Ok(Auth::Token(forge::secret(&token, "repository.token_file")?)),
         (None, Some(key), known_hosts) => {
             Ok(Auth::SshKey { private_key: key.value, known_hosts: known_hosts.map(|given| given.value) })
         }

@@ -93,3 +93,46 @@ fn a_password_is_not_shown() {
     let settings = from(&[SMALL, "database_url = \"postgres://p:secret@db/net\""]).unwrap();
     assert!(!format!("{settings:?}").contains("secret"));
 }
+
+fn forge_with(lines: &str) -> Result<Settings, SettingsError> {
+    from(&[&format!("{SMALL}\n[forge]\n{lines}")])
+}
+
+#[test]
+fn a_forge_is_named_whole_or_not_at_all() {
+    use crate::forge::{Credential, ForgeKind};
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::write(dir.path().join(name), text).unwrap();
+        dir.path().join(name).display().to_string()
+    };
+    let (token, hooks) = (file("token", "t-1\n"), file("hooks", "one\n\ntwo\n"));
+    assert_eq!(from(&[SMALL]).unwrap().forge, None);
+    let lines = format!(
+        "kind = \"forgejo\"\nurl = \"https://forge.example\"\nrepository = \"net/esxi\"\ntoken_file = \"{token}\"\nwebhook_secret_file = \"{hooks}\""
+    );
+    let forge = forge_with(&lines).unwrap().forge.unwrap();
+    assert_eq!((forge.kind, forge.poll.as_secs()), (ForgeKind::Gitea, FORGE_POLL_SECS_DEFAULT));
+    assert_eq!(forge.credential, Credential::Token(Secret::new("t-1")));
+    assert_eq!(forge.webhook_secrets, [Secret::new("one"), Secret::new("two")]);
+    assert!(!format!("{forge:?}").contains("t-1"));
+
+    for (wrong, named) in [
+        ("repository = \"net/esxi\"".to_owned(), "forge.kind"),
+        ("kind = \"bitbucket\"".to_owned(), "bitbucket"),
+        ("kind = \"gitea\"".to_owned(), "forge.url"),
+        ("kind = \"github\"".to_owned(), "forge.repository"),
+        ("kind = \"github\"\nrepository = \"net/esxi\"".to_owned(), "forge.token_file"),
+        (format!("{lines}\napp_id = \"1\""), "not both"),
+        (lines.replace("https:", "http:"), "use https"),
+        (lines.replace("net/esxi", "esxi"), "owner/name"),
+        (format!("{lines}\npoll_secs = 1"), "forge.poll_secs"),
+        (lines.replace("/token", "/none"), "cannot be read"),
+        (format!("{lines}\nsecret = \"x\""), "unknown field"),
+    ] {
+        let error = forge_with(&wrong).unwrap_err().to_string();
+        assert!(error.contains(named), "{wrong}: {error}");
+    }
+    file("hooks", "one\ntwo\nthree");
+    assert!(forge_with(&lines).unwrap_err().to_string().contains("more than 2 lines"));
+}
