@@ -28,6 +28,7 @@ use crate::store::Db;
 use crate::store::writer::{self, Writer};
 use crate::tasks::confirm::Confirmations;
 use crate::tasks::fleet_intake::{self, IntakeParts, ProgressBoard};
+use crate::tasks::proposals::Reviewer;
 use crate::tasks::repo_sync::{MirrorThread, RepoHandle, RepoSignals};
 use crate::tasks::rollout_driver::{self, DriverParts, RolloutHandle, SentLog};
 use crate::tasks::wall_now;
@@ -58,6 +59,8 @@ pub struct Parts {
     pub driver: RolloutHandle,
     /// How far hosts are with their orders.
     pub progress: ProgressBoard,
+    /// Reviews what is not merged yet.
+    pub reviewer: Reviewer,
     /// The settings.
     pub settings: Arc<Settings>,
     /// The operators' token.
@@ -143,9 +146,10 @@ impl App {
         };
         let intake = tokio::spawn(fleet_intake::run(intake_parts, events));
         let poll = settings.repository.poll;
+        let reviewer = Reviewer::new(db.clone(), mirror.clone());
         let syncing = signals.spawn(db.clone(), mirror, driver.clone(), poll, stopped.clone());
         let seeing = fleet_intake::flush_last_seen(fleet.clone(), writer.clone(), stopped.clone());
-        let parts = Parts { db, fleet, nudge_repo, driver, progress, settings, operator_token };
+        let parts = Parts { db, fleet, nudge_repo, driver, progress, reviewer, settings, operator_token };
         let serving = serve_operators(operators, &parts, stopped);
         let tasks = vec![
             ("operators' interface", tokio::spawn(serving)),
@@ -238,7 +242,8 @@ fn serve_operators(
     mut stop: watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + Send + 'static {
     let offers = Arc::new(parts.fleet.clone());
-    let operations = OperatorActions::new(parts.nudge_repo.clone(), parts.driver.clone(), offers);
+    let operations =
+        OperatorActions::new(parts.nudge_repo.clone(), parts.driver.clone(), offers, parts.reviewer.clone());
     let router = api::router(ApiParts {
         db: parts.db.clone(),
         live: Arc::new(parts.fleet.clone()),

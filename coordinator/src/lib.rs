@@ -9,6 +9,7 @@
 //! | Which settings are there? | [`settings`] |
 //! | What becomes of a commit? How does a rollout move? | [`tasks`] |
 //! | Where are commits read from? | [`repo`] |
+//! | What is said about a proposal? | [`review`] |
 //! | How is a forge asked and told? | [`forge`] |
 //! | Who are the agents, how are they reached? | [`fleet`], [`trust`] |
 //! | Who has to approve, and who has? | [`release`] |
@@ -22,6 +23,7 @@ pub mod fleet;
 pub mod forge;
 pub mod release;
 pub mod repo;
+pub mod review;
 pub mod settings;
 pub mod store;
 pub mod tasks;

@@ -55,15 +55,23 @@ pub fn touched_vmks(before: &ObservedNetwork, plan: &Plan) -> BTreeSet<VmkName> 
 }
 
 /// What an operation is about.
-enum About<'a> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum About<'a> {
+    /// An adapter.
     Vmk(&'a VmkName),
+    /// A port group.
     PortGroup(&'a PortGroupName),
+    /// A switch.
     Vswitch(&'a VswitchName),
+    /// A physical NIC.
     Vmnic(&'a VmnicName),
+    /// A netstack.
     Netstack(&'a NetstackName),
 }
 
-fn about(operation: &Operation) -> About<'_> {
+/// The object an operation is about.
+#[must_use]
+pub fn about(operation: &Operation) -> About<'_> {
     match operation {
         Operation::VswitchAdd { vswitch }
         | Operation::VswitchRemove { vswitch }

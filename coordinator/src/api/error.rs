@@ -5,6 +5,7 @@
 use super::SteerError;
 use super::views::ProblemView;
 use crate::store::StoreError;
+use crate::tasks::proposals::ReviewProposalError;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::StatusCode;
@@ -81,6 +82,22 @@ impl From<StoreError> for ApiError {
             _ => {
                 tracing::error!(%error, "the store failed");
                 Self::internal("the database failed: the coordinator's log says why")
+            }
+        }
+    }
+}
+
+impl From<ReviewProposalError> for ApiError {
+    fn from(error: ReviewProposalError) -> Self {
+        match error {
+            ReviewProposalError::NoRef(message) => Self::new(StatusCode::NOT_FOUND, "not_found", message),
+            ReviewProposalError::Repository(message) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+            }
+            ReviewProposalError::Store(error) => Self::from(error),
+            ReviewProposalError::Task(error) => {
+                tracing::error!(%error, "a review did not end");
+                Self::internal("the review did not end: the coordinator's log says why")
             }
         }
     }

@@ -18,7 +18,9 @@ mod tests;
 mod tests_approval;
 
 use crate::fleet::{FleetHandle, LiveHost};
+use crate::review::ReviewFacts;
 use crate::store::Db;
+use crate::tasks::proposals::ReviewProposalError;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -72,10 +74,17 @@ pub type SteerFuture<'a> = Pin<Box<dyn Future<Output = Result<(), SteerError>> +
 /// Answer of [`Operations::approvals_changed`].
 pub type DoneFuture<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
+/// Answer of [`Operations::review_branch`].
+pub type ReviewFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<ReviewFacts, ReviewProposalError>> + Send + 'a>>;
+
 /// What the rest of the coordinator does for operators.
 pub trait Operations: Send + Sync {
     /// Looks at the configuration repository now.
     fn nudge_repository(&self);
+
+    /// Reviews a branch as if it were merged now.
+    fn review_branch(&self, branch: String) -> ReviewFuture<'_>;
 
     /// Lets rollouts begin that waited for what was stored just now.
     fn approvals_changed(&self) -> DoneFuture<'_>;

@@ -1,14 +1,18 @@
 //! A router on a real database in a temporary folder, with actions that only remember. For tests of the API and verbs.
 
-use super::{ApiParts, DoneFuture, Live, Operations, RolloutCommand, SteerError, SteerFuture, router};
+use super::{
+    ApiParts, DoneFuture, Live, Operations, ReviewFuture, RolloutCommand, SteerError, SteerFuture, router,
+};
 use crate::fleet::LiveHost;
 use crate::release;
+use crate::review::{ReviewFacts, Subject, Verdict};
 use crate::store::changes::{self, Acceptance, NewChange};
 use crate::store::hosts::{self, KnownHost};
 use crate::store::plans::NewPlan;
 use crate::store::rfcs::{NewRfc, RfcState};
 use crate::store::rollouts::{self, NewRollout, RolloutUpdate};
 use crate::store::{Db, observations};
+use crate::tasks::proposals::ReviewProposalError;
 use crate::tasks::wall_now;
 use axum::Router;
 use model::{
@@ -31,6 +35,18 @@ struct Remembered(Mutex<Vec<String>>);
 impl Operations for Remembered {
     fn nudge_repository(&self) {
         self.0.lock().unwrap().push("nudge".to_owned());
+    }
+
+    fn review_branch(&self, branch: String) -> ReviewFuture<'_> {
+        Box::pin(async move {
+            self.0.lock().unwrap().push(format!("review {branch}"));
+            if branch == "nope" {
+                return Err(ReviewProposalError::NoRef("no such branch".to_owned()));
+            }
+            let subject = Subject { name: branch.clone(), head: None, main: None };
+            let verdict = if branch == "bad" { Verdict::Conflict } else { Verdict::NoSteps };
+            Ok(ReviewFacts::bare(subject, verdict))
+        })
     }
 
     fn approvals_changed(&self) -> DoneFuture<'_> {

@@ -358,6 +358,14 @@ pub struct AcceptedView {
     pub message: String,
 }
 
+/// Which branch to review.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewRequest {
+    /// The branch.
+    pub branch: String,
+}
+
 /// An error, as `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProblemView {

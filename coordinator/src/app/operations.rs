@@ -1,7 +1,8 @@
 //! What operators ask for through the API, handed to the task that does it.
 
-use crate::api::{DoneFuture, Operations, RolloutCommand, SteerError, SteerFuture};
+use crate::api::{DoneFuture, Operations, ReviewFuture, RolloutCommand, SteerError, SteerFuture};
 use crate::tasks::fleet_intake::OfferApprovers;
+use crate::tasks::proposals::Reviewer;
 use crate::tasks::repo_sync::RepoHandle;
 use crate::tasks::rollout_driver::{RolloutCommandError, RolloutHandle, RolloutVerb};
 use model::{ApproverRotation, HostId, RolloutId};
@@ -16,19 +17,29 @@ pub struct OperatorActions {
     repo: RepoHandle,
     driver: RolloutHandle,
     approvers: Arc<dyn OfferApprovers>,
+    reviewer: Reviewer,
 }
 
 impl OperatorActions {
     /// Actions through these handles.
     #[must_use]
-    pub fn new(repo: RepoHandle, driver: RolloutHandle, approvers: Arc<dyn OfferApprovers>) -> Self {
-        Self { repo, driver, approvers }
+    pub fn new(
+        repo: RepoHandle,
+        driver: RolloutHandle,
+        approvers: Arc<dyn OfferApprovers>,
+        reviewer: Reviewer,
+    ) -> Self {
+        Self { repo, driver, approvers, reviewer }
     }
 }
 
 impl Operations for OperatorActions {
     fn nudge_repository(&self) {
         self.repo.nudge();
+    }
+
+    fn review_branch(&self, branch: String) -> ReviewFuture<'_> {
+        Box::pin(async move { self.reviewer.review(&branch, format!("refs/heads/{branch}")).await })
     }
 
     fn approvals_changed(&self) -> DoneFuture<'_> {

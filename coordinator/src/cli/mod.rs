@@ -22,6 +22,7 @@ mod init;
 mod observed;
 mod pack;
 mod plan;
+mod review;
 mod rfc;
 mod rfcs;
 mod rollout;
@@ -78,6 +79,8 @@ enum Verb {
     Check(check::Args),
     /// Show what the documents would do to hosts, call by call.
     Plan(plan::Args),
+    /// Show what would become of the fleet if a branch were merged now.
+    Review(review::Args),
     /// Write the documents of live hosts, so that the first plan is empty.
     Import(import::Args),
     /// List hosts.
@@ -160,6 +163,7 @@ fn dispatch(verb: Verb, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
         Verb::Rfc(args) => rfc::run(&args, screen),
         Verb::Check(args) => check::run(&args, screen),
         Verb::Plan(args) => plan::run(&args, screen),
+        Verb::Review(args) => review::run(&args, screen),
         Verb::Import(args) => import::run(&args, screen),
         Verb::Hosts(args) => hosts::run(&args, screen),
         Verb::Host(args) => host::run(&args, screen),

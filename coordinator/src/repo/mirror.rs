@@ -115,14 +115,38 @@ impl Mirror {
     /// # Errors
     /// See [`FetchRepoError`].
     pub fn fetch(&mut self) -> Result<FetchReport, FetchRepoError> {
+        self.in_session(|mirror, session| mirror.fetch_within(session))
+    }
+
+    /// Brings a ref to [`INCOMING`]; gives its commit, or nothing when the remote has no such ref. The branch stays.
+    pub(super) fn fetch_incoming(&mut self, reference: &str) -> Result<Option<Oid>, FetchRepoError> {
+        self.in_session(|mirror, session| {
+            mirror.forget(INCOMING).map_err(|error| mirror.storage(&error))?;
+            mirror.transfer(session, reference)?;
+            let incoming = mirror.tip(INCOMING).map_err(|error| mirror.storage(&error))?;
+            if let Some(new) = incoming {
+                mirror.check_commit(new, reference)?;
+            }
+            Ok(incoming)
+        })
+    }
+
+    fn in_session<T>(
+        &mut self,
+        work: impl FnOnce(&Self, &Arc<Session>) -> Result<T, FetchRepoError>,
+    ) -> Result<T, FetchRepoError> {
         let limits = self.settings.limits.clone();
         let session =
             Session::new(self.endpoint.clone(), self.settings.auth.clone(), self.client.clone(), limits);
-        let outcome = self.fetch_within(&session);
+        let outcome = work(self, &session);
         if outcome.is_err() {
             store::sweep(&self.settings.path);
         }
         outcome
+    }
+
+    pub(super) fn missing(&self, branch: &str) -> FetchRepoError {
+        FetchRepoError::BranchMissing { url: self.settings.url.clone(), branch: printable(branch) }
     }
 
     pub(super) fn repo(&self) -> &Repository {
@@ -136,7 +160,7 @@ impl Mirror {
     fn fetch_within(&self, session: &Arc<Session>) -> Result<FetchReport, FetchRepoError> {
         let previous = self.tip(&self.reference).map_err(|error| self.storage(&error))?;
         self.forget(INCOMING).map_err(|error| self.storage(&error))?;
-        let pack_bytes = self.transfer(session)?;
+        let pack_bytes = self.transfer(session, &self.reference)?;
         let bytes = session.bytes().max(pack_bytes.unwrap_or(0));
         let incoming = self.tip(INCOMING).map_err(|error| self.storage(&error))?;
         let Some(new) = incoming else {
@@ -149,10 +173,7 @@ impl Mirror {
                     bytes,
                 });
             }
-            return Err(FetchRepoError::BranchMissing {
-                url: self.settings.url.clone(),
-                branch: self.settings.branch.clone(),
-            });
+            return Err(self.missing(&self.settings.branch));
         };
         let rewritten = self.accept(previous, new)?;
         Ok(FetchReport {
@@ -165,7 +186,7 @@ impl Mirror {
     }
 
     /// Connects and downloads; gives the pack's bytes, or nothing when the remote has no refs at all.
-    fn transfer(&self, session: &Arc<Session>) -> Result<Option<u64>, FetchRepoError> {
+    fn transfer(&self, session: &Arc<Session>, reference: &str) -> Result<Option<u64>, FetchRepoError> {
         let _entered = transport::enter(session);
         let url = match &session.endpoint {
             Endpoint::Local(url) => url.as_str(),
@@ -182,7 +203,7 @@ impl Mirror {
         }
         let mut options = FetchOptions::new();
         options.remote_callbacks(callbacks(session)).download_tags(AutotagOption::None);
-        let refspec = format!("+{}:{INCOMING}", self.reference);
+        let refspec = format!("+{reference}:{INCOMING}");
         let remote = connection.remote();
         remote.download(&[refspec.as_str()], Some(&mut options)).map_err(receiving)?;
         let bytes = remote.stats().received_bytes() as u64;
@@ -190,15 +211,18 @@ impl Mirror {
         Ok(Some(bytes))
     }
 
+    fn check_commit(&self, new: Oid, branch: &str) -> Result<(), FetchRepoError> {
+        let Err(error) = self.repo.find_commit(new) else { return Ok(()) };
+        let reason = printable(error.message());
+        Err(FetchRepoError::BadReply {
+            url: self.settings.url.clone(),
+            reason: format!("branch `{branch}` points to no readable commit: {reason}"),
+        })
+    }
+
     /// Moves the branch to `new` and drops every other ref.
     fn accept(&self, previous: Option<Oid>, new: Oid) -> Result<Option<Rewrite>, FetchRepoError> {
-        if let Err(error) = self.repo.find_commit(new) {
-            let reason = printable(error.message());
-            return Err(FetchRepoError::BadReply {
-                url: self.settings.url.clone(),
-                reason: format!("branch `{}` points to no readable commit: {reason}", self.settings.branch),
-            });
-        }
+        self.check_commit(new, &self.settings.branch)?;
         let moved = || {
             let rewritten = match previous {
                 Some(old) if old != new && !self.repo.graph_descendant_of(new, old)? => {

@@ -2,6 +2,7 @@
 //!
 //! Must not: be used outside of tests.
 
+use super::proposals::Reviewer;
 use super::repo_sync::{MirrorThread, RepoHandle, RepoSignals};
 use super::rollout_driver::{self, Dispatch, DriverParts, RolloutHandle, SentLog};
 use super::wall_now;
@@ -128,6 +129,11 @@ impl Forge {
 
     /// Commits these files as the whole tree; gives the commit.
     pub fn commit(&self, files: &[(String, String)]) -> String {
+        self.commit_on("refs/heads/main", files)
+    }
+
+    /// Commits on top of the main branch, but moves another ref there.
+    pub fn commit_on(&self, reference: &str, files: &[(String, String)]) -> String {
         let mut index = git2::Index::new().unwrap();
         for (path, text) in files {
             let blob = self.repo.blob(text.as_bytes()).unwrap();
@@ -151,8 +157,9 @@ impl Forge {
         let author = Signature::now("Ann", "ann@example.net").unwrap();
         let parent = self.repo.head().ok().map(|head| head.peel_to_commit().unwrap());
         let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
-        let id = self.repo.commit(Some("refs/heads/main"), &author, &author, "Change", &tree, &parents);
-        id.unwrap().to_string()
+        let id = self.repo.commit(None, &author, &author, "Change", &tree, &parents).unwrap();
+        self.repo.reference(reference, id, true, "test").unwrap();
+        id.to_string()
     }
 }
 
@@ -161,6 +168,7 @@ pub struct Tasks {
     pub driver: RolloutHandle,
     pub repo: RepoHandle,
     pub sent: SentLog,
+    mirror: Option<MirrorThread>,
     stop: watch::Sender<bool>,
     running: Vec<JoinHandle<()>>,
 }
@@ -193,6 +201,10 @@ impl World {
         world
     }
 
+    pub fn reviewer(&self) -> Reviewer {
+        Reviewer::new(self.db.clone(), self.tasks.mirror.clone().unwrap())
+    }
+
     pub async fn enrol(&self, name: &str) {
         let mut tx = self.db.begin().await.unwrap();
         hosts::enrol(&mut tx, &id(name), None, wall_now()).await.unwrap();
@@ -223,6 +235,7 @@ impl World {
     }
 
     pub async fn stop(&mut self) {
+        self.tasks.mirror = None;
         self.tasks.stop.send_replace(true);
         for task in self.tasks.running.drain(..) {
             task.await.unwrap();
@@ -341,7 +354,7 @@ async fn start(db: &Db, fleet: &Arc<FakeFleet>, mirror: MirrorSettings) -> Tasks
     let mirror =
         eventually("the mirror is free", async || MirrorThread::open(mirror.clone()).await.ok()).await;
     let (stop, stopped) = watch::channel(false);
-    let signals = RepoSignals::default();
+    let (signals, of_tasks) = (RepoSignals::default(), mirror.clone());
     let repo = signals.handle();
     let sent = SentLog::default();
     let dispatch: Arc<dyn Dispatch> = Arc::<FakeFleet>::clone(fleet);
@@ -350,5 +363,5 @@ async fn start(db: &Db, fleet: &Arc<FakeFleet>, mirror: MirrorSettings) -> Tasks
     let parts = DriverParts { db: db_of_driver, dispatch, sent: sent.clone(), order_key, repo_nudge };
     let (driver, driving) = rollout_driver::spawn(parts, stopped.clone());
     let syncing = signals.spawn(db.clone(), mirror, driver.clone(), Duration::from_secs(3600), stopped);
-    Tasks { driver, repo, sent, stop, running: vec![driving, syncing] }
+    Tasks { driver, repo, sent, mirror: Some(of_tasks), stop, running: vec![driving, syncing] }
 }

@@ -6,6 +6,7 @@ mod audit;
 mod changes;
 mod drift;
 mod hosts;
+mod reviews;
 mod rfcs;
 mod rollouts;
 mod status;
@@ -53,6 +54,7 @@ pub(super) fn routes() -> Router<ApiParts> {
         .route("/audit/entries", get(audit::entries))
         .route("/audit/verify", get(audit::verify))
         .route("/tokens", post(tokens::create))
+        .route("/reviews", post(reviews::create))
         .route("/repo/sync", post(status::sync))
 }
 

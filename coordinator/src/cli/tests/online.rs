@@ -37,6 +37,19 @@ fn lists_and_shows_what_the_coordinator_knows() {
 }
 
 #[test]
+fn a_branch_is_reviewed_and_its_verdict_is_the_exit_code() {
+    let rig = Rig::serving();
+    let good = against(&rig, &["review", "topic"]);
+    assert_eq!((good.code, good.out.as_str()), (0, "topic: can be merged: no host would change\n"));
+    let bad = against(&rig, &["review", "bad", "--json"]);
+    assert_eq!((bad.code, &bad.json()["verdict"]), (1, &serde_json::json!("conflict")));
+    let comment = against(&rig, &["review", "bad", "--markdown"]);
+    assert!(comment.out.starts_with("## Pointsman: does not merge\n"), "{}", comment.out);
+    let missing = against(&rig, &["review", "nope"]);
+    assert!(missing.code == 1 && missing.err.contains("no such branch"), "{}", missing.err);
+}
+
+#[test]
 fn an_export_is_checked_without_the_coordinator() {
     let rig = Rig::serving();
     for _ in 0..3 {

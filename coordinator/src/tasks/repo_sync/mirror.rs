@@ -3,7 +3,7 @@
 //! Must not: interpret a document. Called by `sync` and, to open it, by the composition root.
 
 use crate::repo::{
-    CommitId, FetchRepoError, FetchReport, Mirror, MirrorSettings, OpenMirrorError, ReadCommitError,
+    CommitId, FetchRepoError, FetchReport, Merge, Mirror, MirrorSettings, OpenMirrorError, ReadCommitError,
     SnapshotError,
 };
 use crate::tasks::review::Material;
@@ -37,6 +37,61 @@ pub(super) enum ReadError {
     Failed(String),
 }
 
+/// A proposal, merged into the branch as it was fetched last.
+#[derive(Debug)]
+pub struct Proposal {
+    /// Its last commit.
+    pub head: CommitId,
+    /// The branch's head.
+    pub main: CommitId,
+    /// What the branch would become.
+    pub result: MergeResult,
+}
+
+/// What the branch would become.
+#[derive(Debug)]
+pub enum MergeResult {
+    /// This, compared with the last accepted commit.
+    Clean {
+        /// The branch with the proposal.
+        merged: Box<Material>,
+        /// The branch as it is.
+        branch: Box<Material>,
+    },
+    /// Nothing else: it has the proposal already.
+    Contained,
+    /// These paths were changed on both sides.
+    Conflicts {
+        /// At most 20 of them.
+        paths: Vec<String>,
+        /// How many there are.
+        count: usize,
+    },
+}
+
+/// Why a proposal was not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProposalError {
+    /// The remote has no such ref.
+    #[error("{0}")]
+    NoRef(String),
+    /// It breaks a limit.
+    #[error("{0}")]
+    Refused(String),
+    /// It may be readable later.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<ReadError> for ProposalError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Refused(text) => Self::Refused(text),
+            ReadError::Failed(text) => Self::Failed(text),
+        }
+    }
+}
+
 enum Request {
     Fetch {
         reply: oneshot::Sender<Result<FetchReport, FetchRepoError>>,
@@ -46,10 +101,20 @@ enum Request {
         base: Option<CommitId>,
         reply: oneshot::Sender<Result<Box<Material>, ReadError>>,
     },
+    Propose {
+        reference: String,
+        base: Option<CommitId>,
+        reply: oneshot::Sender<Result<Proposal, ProposalError>>,
+    },
+    Contains {
+        commit: CommitId,
+        part: CommitId,
+        reply: oneshot::Sender<bool>,
+    },
 }
 
-/// The way to the mirror. Its thread ends with it.
-#[derive(Debug)]
+/// The way to the mirror. Its thread ends with the last one.
+#[derive(Debug, Clone)]
 pub struct MirrorThread {
     requests: mpsc::Sender<Request>,
     name: String,
@@ -100,6 +165,33 @@ impl MirrorThread {
     }
 }
 
+impl MirrorThread {
+    /// Fetches a proposal by its ref, merges it into the branch as it was fetched last, and reads the result. `base` is the
+    /// last accepted commit.
+    ///
+    /// # Errors
+    /// When it cannot be fetched or read.
+    pub async fn propose(
+        &self,
+        reference: String,
+        base: Option<CommitId>,
+    ) -> Result<Proposal, ProposalError> {
+        let gone = || ProposalError::Failed("the thread of the mirror has ended".to_owned());
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Propose { reference, base, reply }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Whether `commit` is `part` or has it in its history; no when either is not here.
+    pub async fn contains(&self, commit: CommitId, part: CommitId) -> bool {
+        let (reply, answer) = oneshot::channel();
+        if self.requests.send(Request::Contains { commit, part, reply }).await.is_err() {
+            return false;
+        }
+        answer.await.unwrap_or(false)
+    }
+}
+
 fn name_of(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -117,8 +209,34 @@ fn serve(mut mirror: Mirror, mut queue: mpsc::Receiver<Request>) {
             Request::Read { commit, base, reply } => {
                 let _ = reply.send(read(&mirror, commit, base));
             }
+            Request::Propose { reference, base, reply } => {
+                let _ = reply.send(propose(&mut mirror, &reference, base));
+            }
+            Request::Contains { commit, part, reply } => {
+                let _ = reply.send(mirror.contains(commit, part));
+            }
         }
     }
+}
+
+fn propose(mirror: &mut Mirror, reference: &str, base: Option<CommitId>) -> Result<Proposal, ProposalError> {
+    let head = mirror.fetch_topic(reference).map_err(|error| match error {
+        FetchRepoError::BranchMissing { .. } => ProposalError::NoRef(error.to_string()),
+        FetchRepoError::TooBig { .. } => ProposalError::Refused(error.to_string()),
+        _ => ProposalError::Failed(error.to_string()),
+    })?;
+    let main = mirror.head().map_err(|error| ProposalError::Failed(error.to_string()))?;
+    let main = main.ok_or_else(|| {
+        ProposalError::Failed("the branch was not fetched yet, or is empty: try again".to_owned())
+    })?;
+    let result = match mirror.merge(main, head).map_err(of_snapshot)? {
+        Merge::Clean(result) => {
+            MergeResult::Clean { merged: read(mirror, result, base)?, branch: read(mirror, main, base)? }
+        }
+        Merge::Contained => MergeResult::Contained,
+        Merge::Conflicts { paths, count } => MergeResult::Conflicts { paths, count },
+    };
+    Ok(Proposal { head, main, result })
 }
 
 fn read(mirror: &Mirror, commit: CommitId, base: Option<CommitId>) -> Result<Box<Material>, ReadError> {

@@ -18,7 +18,8 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-pub use mirror::{MirrorThread, OpenError};
+pub use mirror::{MergeResult, MirrorThread, OpenError, Proposal, ProposalError};
+pub(super) use sync::{base_of, fleet_view};
 
 use super::rollout_driver::RolloutHandle;
 use crate::store::Db;

@@ -160,7 +160,7 @@ impl Sync {
         if held.is_some() && self.sound == Some(head) {
             return Ok(held);
         }
-        let base = latest.as_ref().and_then(|change| commit_of(change).parse().ok());
+        let base = latest.as_ref().and_then(base_commit);
         let material = match self.mirror.read(head, base).await {
             Ok(material) => material,
             Err(ReadError::Refused(reason)) => {
@@ -399,8 +399,17 @@ fn new_rfc(rfc: &engine::documents::RfcDocument, material: &Material, state: Rfc
     }
 }
 
+fn base_commit(latest: &ChangeRecord) -> Option<CommitId> {
+    commit_of(latest).parse().ok()
+}
+
+/// The last accepted commit: what a new one, or a proposal, is compared with.
+pub(in crate::tasks) async fn base_of(db: &Db) -> Result<Option<CommitId>, StoreError> {
+    Ok(changes::latest_accepted(db).await?.as_ref().and_then(base_commit))
+}
+
 /// What is known of every host.
-async fn fleet_view(db: &Db) -> Result<BTreeMap<HostId, HostView>, StoreError> {
+pub(in crate::tasks) async fn fleet_view(db: &Db) -> Result<BTreeMap<HostId, HostView>, StoreError> {
     let mut fleet = BTreeMap::new();
     let mut after = None;
     loop {

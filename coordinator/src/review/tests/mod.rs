@@ -1,0 +1,7 @@
+//! Tests of the facts and of how they are said.
+
+mod escape;
+mod facts;
+mod render;
+
+use super::*;
