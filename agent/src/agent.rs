@@ -15,6 +15,7 @@ use crate::host::observe::Depth;
 use crate::host::worker::{Answer, CallOf, Job, Purpose, Worker};
 use crate::journal::{self, Journal, Opened};
 use crate::link::backoff::{Backoff, seed};
+use crate::link::renew::Keeper;
 use crate::link::stream::{Link, LinkEvent};
 use crate::settings::Settings;
 use engine::apply::{
@@ -58,6 +59,8 @@ pub struct Agent {
     clock: Clock,
     boot: BootId,
     instance: String,
+    /// As last read.
+    system_uuid: String,
     machine: ApplyMachine,
     journal: Journal,
     worker: Worker,
@@ -112,7 +115,7 @@ pub async fn run(
     let hurry = Arc::new(Notify::new());
     let process = clock.now().wall.0 ^ (u64::from(std::process::id()) << 32);
     let instance = format!("{}-{process:x}", std::process::id());
-    let (hello, hello_seen) = watch::channel(hello(&machine, &gatekeeper, &boot, &instance));
+    let (hello, hello_seen) = watch::channel(hello(&machine, &gatekeeper, &boot, &instance, ""));
     let helper = Link {
         settings: Arc::clone(&settings),
         hello: hello_seen,
@@ -121,6 +124,13 @@ pub async fn run(
         hurry: Arc::clone(&hurry),
         backoff: Backoff::new(seed(settings.host_id.as_str(), process), settings.reconnect_max),
     };
+    let keeper = Keeper {
+        settings: Arc::clone(&settings),
+        hello: hello.subscribe(),
+        hurry: Arc::clone(&hurry),
+        backoff: helper.backoff.clone(),
+    };
+    tokio::spawn(keeper.run());
     tokio::spawn(helper.run());
 
     let now = Instant::now();
@@ -130,6 +140,7 @@ pub async fn run(
         clock,
         boot,
         instance,
+        system_uuid: String::new(),
         machine,
         journal,
         worker,
@@ -155,7 +166,13 @@ pub async fn run(
     agent.listen(Ears { link, host, confirms: confirm_answers, local }).await
 }
 
-fn hello(machine: &ApplyMachine, gatekeeper: &Gatekeeper, boot: &BootId, instance: &str) -> AgentHello {
+fn hello(
+    machine: &ApplyMachine,
+    gatekeeper: &Gatekeeper,
+    boot: &BootId,
+    instance: &str,
+    system_uuid: &str,
+) -> AgentHello {
     AgentHello {
         protocol_min: proto::PROTOCOL_MIN,
         protocol_max: proto::PROTOCOL_MAX,
@@ -166,6 +183,7 @@ fn hello(machine: &ApplyMachine, gatekeeper: &Gatekeeper, boot: &BootId, instanc
         committed_generation: machine.memory().committed_generation(),
         open_change: machine.state().order().map(|order| order.change.clone()),
         phase: machine.phase(),
+        system_uuid: system_uuid.to_owned(),
         approver_set_version: gatekeeper.set_version(),
         approval_mode: gatekeeper.mode(),
     }
@@ -208,7 +226,7 @@ impl Agent {
                 None => anyhow::bail!("a helper of the agent has ended: it must be started again"),
             }
             self.beat(Instant::now());
-            let hello = hello(&self.machine, &self.gatekeeper, &self.boot, &self.instance);
+            let hello = hello(&self.machine, &self.gatekeeper, &self.boot, &self.instance, &self.system_uuid);
             self.hello.send_replace(hello);
             if self.may_end() {
                 return Ok(());
@@ -365,6 +383,7 @@ impl Agent {
                 match result {
                     Err(error) => tracing::warn!(error, "the host cannot be read"),
                     Ok(observed) => {
+                        self.system_uuid.clone_from(&observed.facts.uuid);
                         if self.machine.phase() == ApplyPhase::Idle {
                             self.watch_drift(&observed);
                         }

@@ -60,7 +60,7 @@ enum Verb {
         #[arg(long, hide = true)]
         guarded: bool,
     },
-    /// Makes a key and gets a certificate for it with a one-time token.
+    /// Makes a key and gets a certificate for it with a one-time token, which also tells which authority to trust.
     Enrol {
         /// The token.
         #[arg(long, conflicts_with = "token_file")]
@@ -68,6 +68,9 @@ enum Verb {
         /// A file with the token, which keeps it out of the list of processes.
         #[arg(long)]
         token_file: Option<PathBuf>,
+        /// How long to wait for an operator who approves the key, in seconds.
+        #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(u64).range(0..=link::enrol::WAIT_SECS_MAX))]
+        wait: u64,
     },
     /// Says how this host stands.
     Status {
@@ -196,10 +199,13 @@ fn execute(verb: Verb, config: &Path) -> anyhow::Result<Code> {
             return Err(guard::become_guard(&program, config));
         }
         Verb::Work { guarded } => work::work(prepare(config)?, guarded)?,
-        Verb::Enrol { token, token_file } => {
+        Verb::Enrol { token, token_file, wait } => {
             let settings = prepare(config)?;
             let token = read_token(token, token_file)?;
-            runtime()?.block_on(link::enrol::enrol(&settings, token))?;
+            let machine = host::identity::system_uuid(&settings);
+            let told = |words: &str| println!("{words}");
+            let wait = std::time::Duration::from_secs(wait);
+            runtime()?.block_on(link::enrol::enrol(&settings, token, machine, wait, told))?;
             println!("{} is enrolled", settings.host_id);
         }
         Verb::Observe { json } => observe(&prepare(config)?, json)?,

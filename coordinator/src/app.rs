@@ -12,28 +12,28 @@
 mod error;
 mod operations;
 mod token_file;
-mod token_store;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::ServeError;
 pub use operations::OperatorActions;
-pub use token_store::StoredTokens;
 
-use crate::api::{self, ApiParts};
+use crate::api::{self, ApiParts, TokenMaker};
 use crate::fleet::{self, FleetHandle, FleetParts, FleetServer, FleetSettings};
 use crate::settings::Settings;
 use crate::store::Db;
 use crate::store::writer::{self, Writer};
 use crate::tasks::confirm::Confirmations;
 use crate::tasks::fleet_intake::{self, IntakeParts, ProgressBoard};
+use crate::tasks::identities::{self, StoredIdentities};
 use crate::tasks::proposals::Reviewer;
 use crate::tasks::repo_sync::{MirrorThread, RepoHandle, RepoSignals};
 use crate::tasks::rollout_driver::{self, DriverParts, RolloutHandle, SentLog};
 use crate::tasks::wall_now;
 use crate::tasks::witness::{LateFleet, Witnesses};
-use crate::trust::{Authority, OrderKey};
+use crate::trust::{Authority, AuthorityFiles, OrderKey};
+use model::Millis;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -43,6 +43,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// One day, in milliseconds.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// The operator is warned so long before the authority's intermediate certificate ends.
+const INTERMEDIATE_WARNING: Millis = Millis(60 * DAY_MS);
 /// How long a part may take to end after it was told to.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
@@ -101,7 +105,9 @@ impl App {
         let settings = Arc::new(settings);
         make_state_dir(&settings.state_dir)?;
         let operator_token = token_file::read_or_make(&settings.operator_token_file())?;
-        let authority = Arc::new(open_authority(&settings)?);
+        let files = settings.authority_files();
+        let authority = Arc::new(open_authority(&settings, &files)?);
+        let token_key = files.token_key()?;
         let order_key = Arc::new(OrderKey::open_or_make(&settings.order_key_file())?);
         let certificate = authority.issue_server(&settings.server_names, wall_now())?;
         let agents = listen("listen_agents", settings.listen_agents).await?;
@@ -114,11 +120,12 @@ impl App {
         let sent = SentLog::default();
         let peers = Arc::new(LateFleet::default());
         let witnesses = Witnesses::new(db.clone(), Arc::<LateFleet>::clone(&peers));
+        let authority_fingerprint = authority.fingerprint();
         let fleet_parts = FleetParts {
             authority,
             certificate,
             order_key: Arc::clone(&order_key),
-            tokens: Arc::new(StoredTokens::new(db.clone())),
+            identities: Arc::new(StoredIdentities::new(db.clone(), token_key.clone())),
             confirm: Arc::new(Confirmations::new(db.clone(), sent.clone(), witnesses)),
         };
         let fleet_settings = FleetSettings { heartbeat: settings.heartbeat, ..FleetSettings::default() };
@@ -149,13 +156,16 @@ impl App {
         let reviewer = Reviewer::new(db.clone(), mirror.clone());
         let syncing = signals.spawn(db.clone(), mirror, driver.clone(), poll, stopped.clone());
         let seeing = fleet_intake::flush_last_seen(fleet.clone(), writer.clone(), stopped.clone());
+        let watching = identities::watch(db.clone(), fleet.clone(), stopped.clone());
         let parts = Parts { db, fleet, nudge_repo, driver, progress, reviewer, settings, operator_token };
-        let serving = serve_operators(operators, &parts, stopped);
+        let token_maker = Arc::new(TokenMaker { key: token_key, authority_fingerprint });
+        let serving = serve_operators(operators, &parts, token_maker, stopped);
         let tasks = vec![
             ("operators' interface", tokio::spawn(serving)),
             ("repository task", syncing),
             ("rollout driver", driving),
             ("last seen task", tokio::spawn(seeing)),
+            ("identity watch", tokio::spawn(watching)),
         ];
         let agents_address = server.local_address();
         Ok(Self { parts, agents_address, operators_address, stop, server, writer, tasks, intake, writing })
@@ -215,14 +225,21 @@ fn make_state_dir(dir: &Path) -> Result<(), ServeError> {
 }
 
 /// Opens the authority; the very first start makes it.
-fn open_authority(settings: &Settings) -> Result<Authority, ServeError> {
-    let dir = settings.authority_dir();
-    let authority = if dir.exists() {
-        Authority::open(&dir)?
-    } else {
-        tracing::info!(dir = %dir.display(), "first start: making the certificate authority");
-        Authority::create(&dir, &settings.trust_domain, wall_now())?
-    };
+fn open_authority(settings: &Settings, files: &AuthorityFiles) -> Result<Authority, ServeError> {
+    let now = wall_now();
+    if !files.exist() {
+        tracing::info!("first start: making the certificate authority");
+        files.create(&settings.trust_domain, None, now)?;
+    }
+    let authority = files.open_proven(now)?.with_host_certificate_life(settings.host_certificate_life);
+    let expires = authority.intermediate_expires()?;
+    if expires.0.saturating_sub(now.0) < INTERMEDIATE_WARNING.0 {
+        tracing::warn!(
+            until = %expires.0,
+            "the certificate that signs hosts ends within {} days: run `pointsman ca renew`",
+            INTERMEDIATE_WARNING.0 / DAY_MS
+        );
+    }
     if authority.trust_domain() != settings.trust_domain {
         return Err(ServeError::OtherDomain {
             found: authority.trust_domain().to_owned(),
@@ -239,6 +256,7 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, S
 fn serve_operators(
     listener: TcpListener,
     parts: &Parts,
+    token_maker: Arc<TokenMaker>,
     mut stop: watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + Send + 'static {
     let offers = Arc::new(parts.fleet.clone());
@@ -249,6 +267,7 @@ fn serve_operators(
         live: Arc::new(parts.fleet.clone()),
         operations: Arc::new(operations),
         operator_token: Arc::clone(&parts.operator_token),
+        token_maker,
     });
     async move {
         let serving = axum::serve(listener, router).with_graceful_shutdown(async move {

@@ -54,3 +54,9 @@ pub fn agree_protocol(other_min: u32, other_max: u32) -> Option<u32> {
     let newest = PROTOCOL_MAX.min(other_max);
     (newest >= PROTOCOL_MIN.max(other_min)).then_some(newest)
 }
+
+/// How large an agent's message is on the wire, in bytes.
+#[must_use]
+pub fn wire_bytes(message: &v1::AgentMessage) -> usize {
+    prost::Message::encoded_len(message)
+}

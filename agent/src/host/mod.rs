@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod boot;
+pub mod identity;
 pub mod observe;
 pub mod ping;
 pub mod planning;

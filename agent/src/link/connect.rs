@@ -1,6 +1,6 @@
 //! One new TCP and TLS connection to one coordinator. Nothing is pooled: each call is a proof of its own.
 
-use super::tls::{self, Identity, TlsError};
+use super::tls::{self, Identity, TlsError, Trust};
 use crate::settings::Settings;
 use hyper_util::rt::TokioIo;
 use proto::v1::agent_client::AgentClient;
@@ -61,6 +61,28 @@ pub enum LinkError {
 }
 
 impl LinkError {
+    /// The coordinator refused or broke off.
+    #[must_use]
+    pub fn refused(address: &str, status: tonic::Status) -> Self {
+        Self::Refused { address: address.to_owned(), status: Box::new(status) }
+    }
+
+    /// Whether the coordinator is only too busy.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if status.code() == tonic::Code::ResourceExhausted)
+    }
+
+    /// Whether it may be otherwise in a while.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Silent { .. } | Self::Ended { .. } => true,
+            Self::Refused { status, .. } => self.is_busy() || status.code() == tonic::Code::Unavailable,
+            Self::Tls(_) | Self::Wire { .. } => false,
+        }
+    }
+
     /// The error and all its causes in one line.
     #[must_use]
     pub fn chain(&self) -> String {
@@ -81,7 +103,17 @@ pub async fn connect(
     address: &str,
     identity: Identity,
 ) -> Result<AgentClient<Channel>, LinkError> {
-    let connector = TlsConnector::from(tls::client_config(settings, identity)?);
+    connect_trusting(settings, address, identity, Trust::File).await
+}
+
+/// Opens a connection of its own to a coordinator of this authority.
+pub async fn connect_trusting(
+    settings: &Settings,
+    address: &str,
+    identity: Identity,
+    trust: Trust<'_>,
+) -> Result<AgentClient<Channel>, LinkError> {
+    let connector = TlsConnector::from(tls::client_config(settings, identity, trust)?);
     let name = tls::server_name(settings)?;
     let target = address.to_owned();
     // The address is ours, not the URI's: the URI only names the authority of HTTP/2.

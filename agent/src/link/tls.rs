@@ -1,5 +1,6 @@
 //! TLS of the agent: its own certificate, one pinned authority, ring, nothing else trusted.
 
+use super::pin::Pinned;
 use crate::settings::Settings;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName};
@@ -40,17 +41,38 @@ pub enum Identity {
     None,
 }
 
+/// Which authority the coordinator must prove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust<'a> {
+    /// The one of the settings.
+    File,
+    /// The one with this fingerprint: enrolment.
+    Fingerprint(&'a str),
+}
+
 /// The configuration; read anew for each connection, so that a renewed certificate counts at once.
-pub fn client_config(settings: &Settings, identity: Identity) -> Result<Arc<ClientConfig>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for authority in certificates(&settings.ca_file)? {
-        roots.add(authority).map_err(TlsError::Unusable)?;
-    }
+pub fn client_config(
+    settings: &Settings,
+    identity: Identity,
+    trust: Trust<'_>,
+) -> Result<Arc<ClientConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(TlsError::Unusable)?
-        .with_root_certificates(roots);
+        .map_err(TlsError::Unusable)?;
+    let builder = match trust {
+        Trust::File => {
+            let mut roots = RootCertStore::empty();
+            for authority in certificates(&settings.ca_file)? {
+                roots.add(authority).map_err(TlsError::Unusable)?;
+            }
+            builder.with_root_certificates(roots)
+        }
+        Trust::Fingerprint(fingerprint) => {
+            let verifier = Pinned { fingerprint: fingerprint.to_owned(), provider };
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        }
+    };
     let mut config = match identity {
         Identity::None => builder.with_no_client_auth(),
         Identity::Host => {

@@ -21,6 +21,7 @@ use crate::fleet::{FleetHandle, LiveHost};
 use crate::review::ReviewFacts;
 use crate::store::Db;
 use crate::tasks::proposals::ReviewProposalError;
+use crate::trust::{Token, TokenHash, TokenKey, TrustError};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -108,6 +109,24 @@ impl Live for FleetHandle {
     }
 }
 
+/// Makes enrolment tokens of this coordinator's authority.
+#[derive(Debug)]
+pub struct TokenMaker {
+    /// Hashes them.
+    pub key: TokenKey,
+    /// What they pin.
+    pub authority_fingerprint: String,
+}
+
+impl TokenMaker {
+    /// A fresh token, and what may be stored of it.
+    fn make(&self) -> Result<(Token, TokenHash), TrustError> {
+        let token = Token::generate(&self.authority_fingerprint)?;
+        let hash = self.key.hash(&token);
+        Ok((token, hash))
+    }
+}
+
 /// What the interface needs.
 #[derive(Clone)]
 pub struct ApiParts {
@@ -119,6 +138,8 @@ pub struct ApiParts {
     pub operations: Arc<dyn Operations>,
     /// The operator's token.
     pub operator_token: Arc<str>,
+    /// Makes enrolment tokens.
+    pub token_maker: Arc<TokenMaker>,
 }
 
 /// The whole interface.

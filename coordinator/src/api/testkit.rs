@@ -1,22 +1,25 @@
 //! A router on a real database in a temporary folder, with actions that only remember. For tests of the API and verbs.
 
 use super::{
-    ApiParts, DoneFuture, Live, Operations, ReviewFuture, RolloutCommand, SteerError, SteerFuture, router,
+    ApiParts, DoneFuture, Live, Operations, ReviewFuture, RolloutCommand, SteerError, SteerFuture,
+    TokenMaker, router,
 };
 use crate::fleet::LiveHost;
 use crate::release;
 use crate::review::{ReviewFacts, Subject, Verdict};
 use crate::store::changes::{self, Acceptance, NewChange};
 use crate::store::hosts::{self, KnownHost};
+use crate::store::identities::{self, EnrolmentRequest, RequestSource, RequestStatus};
 use crate::store::plans::NewPlan;
 use crate::store::rfcs::{NewRfc, RfcState};
 use crate::store::rollouts::{self, NewRollout, RolloutUpdate};
 use crate::store::{Db, observations};
 use crate::tasks::proposals::ReviewProposalError;
 use crate::tasks::wall_now;
+use crate::trust::AuthorityFiles;
 use axum::Router;
 use model::{
-    ApproverRotation, ApproverSet, ChangeId, DesiredNetwork, Disruption, HostGroupId, HostId,
+    ApproverRotation, ApproverSet, ChangeId, DesiredNetwork, Disruption, HostGroupId, HostId, KeyFingerprint,
     ObservedNetwork, Operation, Plan, ProbePlan, RolloutId, RolloutPhase, RolloutSpec, Step, Wall, Wave,
 };
 use serde_json::json;
@@ -95,8 +98,18 @@ impl Rig {
         let db = runtime.block_on(Db::open(&format!("sqlite://{}/api.db", dir.path().display()))).unwrap();
         let remembered = Arc::new(Remembered::default());
         let operations: Arc<dyn Operations> = remembered.clone();
-        let parts =
-            ApiParts { db: db.clone(), live: Arc::new(Nobody), operations, operator_token: TOKEN.into() };
+        let files = AuthorityFiles::new(&dir.path().join("ca"), None);
+        let authority = files.create("pointsman.test", None, wall_now()).unwrap();
+        let parts = ApiParts {
+            db: db.clone(),
+            live: Arc::new(Nobody),
+            operations,
+            operator_token: TOKEN.into(),
+            token_maker: Arc::new(TokenMaker {
+                key: files.token_key().unwrap(),
+                authority_fingerprint: authority.fingerprint(),
+            }),
+        };
         Self { runtime, dir, db, remembered, router: router(parts), url: None }
     }
 
@@ -143,6 +156,28 @@ impl Rig {
         self.wait(async {
             let mut tx = self.db.begin().await.unwrap();
             hosts::upsert_known_hosts(&mut tx, &BTreeMap::new(), &known, Wall(1)).await.unwrap();
+            tx.commit().await.unwrap();
+        });
+    }
+
+    /// A host asks to be let in.
+    pub fn request_enrolment(&self, host: &str) {
+        let now = wall_now();
+        let request = EnrolmentRequest {
+            host: HostId::new(host).unwrap(),
+            key: KeyFingerprint::from_digest(&[3; 32]),
+            source: RequestSource::Token,
+            token_hash: Some("t".into()),
+            system_uuid: None,
+            group: None,
+            remote: "192.0.2.1:7".into(),
+            status: RequestStatus::Pending,
+            created: now,
+            expires: now.plus(model::Millis(60_000)),
+        };
+        self.wait(async {
+            let mut tx = self.db.begin().await.unwrap();
+            identities::ask(&mut tx, &request).await.unwrap();
             tx.commit().await.unwrap();
         });
     }

@@ -183,9 +183,38 @@ fn tokens_are_made_within_limits_and_noted() {
         json!({ "host": "esx05", "ttl_secs": 604_801 }),
         json!({ "host": "-x", "ttl_secs": 60 }),
         json!({ "host": "esx05", "ttl_secs": 60, "more": 1 }),
+        json!({ "ttl_secs": 60 }),
+        json!({ "system_uuid": "00000000-0000-0000-0000-000000000000", "ttl_secs": 60 }),
     ] {
         assert_problem(&post(&rig, "tokens", &body), 400, "bad_request");
     }
     let large = Body::from(format!("{{\"host\":\"{}\"}}", "x".repeat(300 * 1024)));
     assert_problem(&ask(&rig, Method::POST, "tokens", large), 413, "too_large");
+}
+
+#[test]
+fn identities_are_shown_and_decided() {
+    let rig = Rig::new();
+    let machine = "4C4C4544-0044-3510-8052-B4C04F4E4D32";
+    let answer = post(&rig, "tokens", &json!({ "system_uuid": machine, "ttl_secs": 60, "approval": false }));
+    assert_eq!(answer.body["system_uuid"], machine.to_lowercase());
+    assert_eq!(answer.body["approval"], false);
+    assert_eq!(get(&rig, "enrolments").body["items"], json!([]));
+    assert_problem(&post(&rig, "hosts/esx05/approve", &json!({})), 409, "conflict");
+    assert_problem(&post(&rig, "hosts/esx05/revoke", &json!({ "reason": "gone" })), 404, "not_found");
+    assert_problem(&get(&rig, "hosts/esx05/identity"), 404, "not_found");
+    rig.add_hosts(&["esx05"]);
+    assert_eq!(get(&rig, "hosts/esx05/identity").body["status"], "expected");
+    assert_problem(&post(&rig, "hosts/esx05/revoke", &json!({ "reason": "gone" })), 409, "conflict");
+    assert_problem(&post(&rig, "hosts/esx05/revoke", &json!({ "reason": " " })), 400, "bad_request");
+    rig.request_enrolment("esx05");
+    let waiting = get(&rig, "enrolments").body["items"][0].clone();
+    assert_eq!((&waiting["host"], &waiting["replaces"]), (&json!("esx05"), &json!("expected")));
+    let wrong = json!({ "fingerprint": "0".repeat(64) });
+    assert_problem(&post(&rig, "hosts/esx05/approve", &wrong), 409, "conflict");
+    let right = json!({ "fingerprint": waiting["key"] });
+    assert_eq!(post(&rig, "hosts/esx05/approve", &right).status, StatusCode::OK);
+    assert_eq!(get(&rig, "enrolments").body["items"], json!([]));
+    rig.request_enrolment("esx05");
+    assert_eq!(post(&rig, "hosts/esx05/deny", &json!({ "reason": "unknown" })).status, StatusCode::OK);
 }

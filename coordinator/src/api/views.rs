@@ -3,6 +3,10 @@
 //! Owns: the JSON form of every answer and request below `/api/v1`. Documents of `model` stand in them as they are.
 //! Must not: read the database. Called by the handlers and by the operator's verbs.
 
+mod identity;
+
+pub use identity::{ApproveRequest, EnrolmentView, IdentityView, TokenRequest, TokenView};
+
 use model::{
     ApplyOutcome, ApplyPhase, ChangeId, Difference, Disruption, Finding, Generation, GroupDocument,
     HostFacts, HostGroupId, HostId, Labels, ObservedNetwork, PlanDigest, RfcFrontMatter, RfcId, RolloutId,
@@ -328,27 +332,6 @@ pub enum AuditVerdictView {
 pub struct ReasonRequest {
     /// In words; kept in the audit trail.
     pub reason: String,
-}
-
-/// Asks for an enrolment token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenRequest {
-    /// The host it is for.
-    pub host: HostId,
-    /// Its life in seconds.
-    pub ttl_secs: u64,
-}
-
-/// A new enrolment token; shown once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenView {
-    /// The host it is for.
-    pub host: HostId,
-    /// The secret.
-    pub token: String,
-    /// Until when.
-    pub expires: Wall,
 }
 
 /// An action was taken note of.

@@ -2,8 +2,6 @@
 
 use super::*;
 use crate::settings::{DatabaseUrl, RepositorySettings};
-use crate::trust::{Token, TokenGrant, TokenRefusal, TokenStore, redeem_token};
-use model::{HostId, Millis, Wall};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -18,6 +16,8 @@ fn settings(dir: &Path) -> Settings {
         trust_domain: "example.net".to_owned(),
         heartbeat: Duration::from_secs(1),
         forge: None,
+        host_certificate_life: crate::trust::HOST_CERTIFICATE_LIFE_DEFAULT,
+        ca_passphrase: None,
         repository: RepositorySettings {
             url: format!("file://{}", dir.join("nowhere").display()),
             branch: "main".to_owned(),
@@ -72,28 +72,4 @@ async fn a_start_that_cannot_work_says_why() {
     std::fs::write(&token, "short").unwrap();
     let Err(error) = App::start(settings(dir.path())).await else { panic!("a short token was accepted") };
     assert!(error.to_string().contains("holds no token"), "{error}");
-}
-
-#[tokio::test]
-async fn an_enrolment_token_in_sql_opens_the_door_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let db = Db::open(&format!("sqlite://{}", dir.path().join("p.db").display())).await.unwrap();
-    let store = StoredTokens::new(db);
-    let (host, other) = (HostId::new("h01").unwrap(), HostId::new("h02").unwrap());
-    let make = async |expires: Wall| {
-        let token = Token::generate().unwrap();
-        store.put(token.hash(), TokenGrant { host: host.clone(), expires }).await.unwrap();
-        token
-    };
-    let now = wall_now();
-    let later = now.plus(Millis::from_secs(60));
-    let token = make(later).await;
-    redeem_token(&store, &token, &host, now).await.unwrap();
-    let again = redeem_token(&store, &token, &host, now).await;
-    assert!(matches!(again, Err(TokenRefusal::UnknownOrUsed)));
-    let wrong = make(later).await;
-    assert!(matches!(redeem_token(&store, &wrong, &other, now).await, Err(TokenRefusal::OtherHost { .. })));
-    assert!(redeem_token(&store, &wrong, &host, now).await.is_err(), "dead after its first use");
-    let expired = make(Wall(now.0 - 1)).await;
-    assert!(matches!(redeem_token(&store, &expired, &host, now).await, Err(TokenRefusal::Expired)));
 }

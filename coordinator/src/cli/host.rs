@@ -1,10 +1,11 @@
-//! `pointsman host show H [--observed]`: one host, or what it looks like as a host description.
+//! `pointsman host show|pending|approve|deny|revoke|quarantine|release`: one host, and who may be one.
 
 use super::client::Remote;
 use super::failure::{CliError, Outcome};
+use super::identity;
 use super::screen::{Form, Screen, or_dash, printable};
 use super::time::{ago, now, stamp};
-use crate::api::views::{HostView, ObservedView};
+use crate::api::views::{HostView, IdentityView, ObservedView};
 use model::HostId;
 
 /// Arguments.
@@ -26,12 +27,40 @@ enum Verb {
         #[command(flatten)]
         remote: Remote,
     },
+    /// List hosts that wait to be let in.
+    Pending(Remote),
+    /// Let a host in, after its key was compared with what the host shows.
+    Approve(identity::Approve),
+    /// Do not let a host in that waits.
+    Deny(identity::Because),
+    /// Take a host out for good: its streams end, its certificate is not accepted any more.
+    Revoke(identity::Because),
+    /// Take a host out until somebody has looked.
+    Quarantine(identity::Because),
+    /// Let a host out of quarantine, on whatever machine it is now.
+    Release(identity::Because),
 }
 
 pub fn run(args: &Args, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
-    let Verb::Show { host, observed, remote } = &args.verb;
+    match &args.verb {
+        Verb::Show { host, observed, remote } => show(host, *observed, remote, screen),
+        Verb::Pending(remote) => identity::pending(remote, screen),
+        Verb::Approve(approve) => identity::approve(approve, screen),
+        Verb::Deny(because) => identity::decide("deny", because, screen),
+        Verb::Revoke(because) => identity::decide("revoke", because, screen),
+        Verb::Quarantine(because) => identity::decide("quarantine", because, screen),
+        Verb::Release(because) => identity::decide("release", because, screen),
+    }
+}
+
+fn show(
+    host: &HostId,
+    observed: bool,
+    remote: &Remote,
+    screen: &mut Screen<'_>,
+) -> Result<Outcome, CliError> {
     let client = remote.client()?;
-    if *observed {
+    if observed {
         let view: ObservedView = client.get(&format!("hosts/{host}/observed"))?;
         screen.json(&view.network)?;
         return Ok(Outcome::Clean);
@@ -39,9 +68,26 @@ pub fn run(args: &Args, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
     let view: HostView = client.get(&format!("hosts/{host}"))?;
     match screen.form {
         Form::Json => screen.json(&view)?,
-        Form::Text => print(&view, screen)?,
+        Form::Text => {
+            print(&view, screen)?;
+            print_identity(&client.get(&format!("hosts/{host}/identity"))?, screen)?;
+        }
     }
     Ok(Outcome::Clean)
+}
+
+fn print_identity(identity: &IdentityView, screen: &mut Screen<'_>) -> Result<(), CliError> {
+    let fields = [
+        ("key", or_dash(identity.key.as_ref())),
+        ("machine", or_dash(identity.system_uuid.as_ref())),
+        ("cert until", or_dash(identity.certificate_expires.map(stamp))),
+        ("recovered", or_dash(identity.join_count.map(|count| format!("{count} times")))),
+        ("because", or_dash(identity.reason.as_ref())),
+    ];
+    for (name, value) in fields {
+        screen.line(format_args!("{name:<10} {}", printable(&value)))?;
+    }
+    Ok(())
 }
 
 fn print(host: &HostView, screen: &mut Screen<'_>) -> Result<(), CliError> {

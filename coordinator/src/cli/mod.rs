@@ -17,6 +17,7 @@ mod files;
 mod findings;
 mod host;
 mod hosts;
+mod identity;
 pub mod import;
 mod init;
 mod observed;
@@ -67,7 +68,7 @@ struct Cli {
 enum Verb {
     /// Run the coordinator.
     Serve(serve::Args),
-    /// Make or show the built-in certificate authority.
+    /// Make, show, renew, seal or import the certificate authority.
     Ca(ca::Args),
     /// Make one-time enrolment tokens.
     Token(token::Args),
@@ -85,7 +86,7 @@ enum Verb {
     Import(import::Args),
     /// List hosts.
     Hosts(hosts::Args),
-    /// Show one host.
+    /// Show one host, or decide who may be one.
     Host(host::Args),
     /// List RFCs.
     Rfcs(rfcs::Args),

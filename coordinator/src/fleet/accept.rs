@@ -4,8 +4,9 @@ use super::connection::{ConnectionFacts, ConnectionState, PeerStream};
 use super::event::FleetEvent;
 use super::refusal::{Refusal, RefusalKind};
 use super::settings::FleetSettings;
+use super::sources::{Arrival, Sources};
 use super::wall_now;
-use crate::trust::{PeerError, PeerId, peer_of};
+use crate::trust::{PeerError, PeerId, peer_of_chain};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,10 @@ struct Door {
     trust_domain: String,
     settings: FleetSettings,
     next_id: AtomicU64,
+    /// Handshakes at once.
+    handshakes: Arc<Semaphore>,
+    /// Connections without a certificate at once.
+    anonymous: Arc<Semaphore>,
     accepted: mpsc::Sender<Result<PeerStream, std::io::Error>>,
     refusals: mpsc::Sender<FleetEvent>,
 }
@@ -37,6 +42,10 @@ enum DoorError {
     Handshake(std::io::Error),
     #[error("the peer's certificate is not a host's: {0}")]
     Identity(#[from] PeerError),
+    #[error("its address has too many connections at the door")]
+    Crowded,
+    #[error("there are too many connections without a certificate")]
+    Anonymous,
 }
 
 impl DoorError {
@@ -44,6 +53,7 @@ impl DoorError {
         match self {
             Self::Slow(_) | Self::Handshake(_) => RefusalKind::Handshake,
             Self::Identity(_) => RefusalKind::Identity,
+            Self::Crowded | Self::Anonymous => RefusalKind::Crowded,
         }
     }
 }
@@ -63,17 +73,32 @@ pub(super) async fn accept_loop(
     doorway: Doorway,
     mut shutdown: watch::Receiver<bool>,
 ) {
+    let arrivals = Arc::new(Semaphore::new(settings.arrivals_max.max(1)));
+    let sources = Sources::new(settings.arrivals_per_source_max, settings.handshakes_per_source_max);
     let handshakes = Arc::new(Semaphore::new(settings.handshakes_max.max(1)));
-    let Doorway { accepted, refusals } = doorway;
+    let anonymous = Arc::new(Semaphore::new(settings.anonymous_connections_max.max(1)));
     let next_id = AtomicU64::new(1);
-    let door = Arc::new(Door { acceptor, trust_domain, settings, next_id, accepted, refusals });
+    let Doorway { accepted, refusals } = doorway;
+    let door = Arc::new(Door {
+        acceptor,
+        trust_domain,
+        settings,
+        next_id,
+        handshakes,
+        anonymous,
+        accepted,
+        refusals,
+    });
     let accepting = async {
         // The permit comes first: what cannot be served waits in the kernel's queue.
-        while let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await {
+        while let Ok(permit) = Arc::clone(&arrivals).acquire_owned().await {
             match listener.accept().await {
-                Ok((tcp, remote)) => {
-                    tokio::spawn(Arc::clone(&door).welcome(tcp, remote, permit));
-                }
+                Ok((tcp, remote)) => match sources.arrive(remote.ip()) {
+                    Some(arrival) => {
+                        tokio::spawn(Arc::clone(&door).welcome(tcp, remote, (permit, arrival)));
+                    }
+                    None => door.refused(remote, &DoorError::Crowded),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept an agent's connection; trying again");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -88,36 +113,61 @@ pub(super) async fn accept_loop(
 }
 
 impl Door {
-    async fn welcome(self: Arc<Self>, tcp: TcpStream, remote: SocketAddr, permit: OwnedSemaphorePermit) {
+    async fn welcome(
+        self: Arc<Self>,
+        tcp: TcpStream,
+        remote: SocketAddr,
+        (permit, arrival): (OwnedSemaphorePermit, Arrival),
+    ) {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let facts = ConnectionFacts { id, opened_at: wall_now(), remote };
-        let result = self.handshake(tcp).await;
-        drop(permit);
-        match result {
-            Ok((tls, peer)) => {
-                let state = Arc::new(ConnectionState::new(facts, peer));
-                let stream = PeerStream::new(tls, state, self.settings.anonymous_max);
-                // Fails only while the server ends.
-                let _ = self.accepted.send(Ok(stream)).await;
-            }
-            Err(error) => {
-                tracing::info!(%remote, %error, "dropped a connection to the agents' port");
-                let refusal = Refusal::new(error.kind(), None, remote, &error.to_string());
-                // A stranger must not be able to fill the queue of the hosts' events: when it is full the log has it.
-                let _ = self.refusals.try_send(FleetEvent::Refused(refusal));
-            }
+        let result = self.handshake(tcp, &arrival).await;
+        drop((permit, arrival));
+        match result.and_then(|(tls, peer)| self.stream(tls, peer, facts)) {
+            // Fails only while the server ends.
+            Ok(stream) => drop(self.accepted.send(Ok(stream)).await),
+            Err(error) => self.refused(remote, &error),
         }
     }
 
-    async fn handshake(&self, tcp: TcpStream) -> Result<(TlsStream<TcpStream>, Option<PeerId>), DoorError> {
+    /// A stranger must not be able to fill the queue of the hosts' events: when it is full the log has it.
+    fn refused(&self, remote: SocketAddr, error: &DoorError) {
+        tracing::info!(%remote, %error, "dropped a connection to the agents' port");
+        let refusal = Refusal::new(error.kind(), None, remote, &error.to_string());
+        let _ = self.refusals.try_send(FleetEvent::Refused(refusal));
+    }
+
+    fn stream(
+        &self,
+        tls: TlsStream<TcpStream>,
+        peer: Option<PeerId>,
+        facts: ConnectionFacts,
+    ) -> Result<PeerStream, DoorError> {
+        let anonymous = match peer {
+            Some(_) => None,
+            None => Some(Arc::clone(&self.anonymous).try_acquire_owned().map_err(|_| DoorError::Anonymous)?),
+        };
+        let state = Arc::new(ConnectionState::new(facts, peer));
+        Ok(PeerStream::new(tls, state, self.settings.anonymous_max, anonymous))
+    }
+
+    async fn handshake(
+        &self,
+        tcp: TcpStream,
+        arrival: &Arrival,
+    ) -> Result<(TlsStream<TcpStream>, Option<PeerId>), DoorError> {
         tcp.set_nodelay(true).map_err(DoorError::Handshake)?;
         let limit = self.settings.handshake_timeout;
+        let slow = |_| DoorError::Slow(limit);
+        // Its own address first, so that those who wait for it take no turn of others. Neither semaphore is ever closed.
+        let waiting = async { (arrival.handshakes.acquire().await, self.handshakes.acquire().await) };
+        let _turns = tokio::time::timeout(limit, waiting).await.map_err(slow)?;
         let tls = tokio::time::timeout(limit, self.acceptor.accept(tcp))
             .await
-            .map_err(|_| DoorError::Slow(limit))?
+            .map_err(slow)?
             .map_err(DoorError::Handshake)?;
-        let leaf = tls.get_ref().1.peer_certificates().and_then(<[_]>::first);
-        let peer = leaf.map(|leaf| peer_of(leaf, &self.trust_domain)).transpose()?;
+        let chain = tls.get_ref().1.peer_certificates();
+        let peer = chain.map(|chain| peer_of_chain(chain, &self.trust_domain)).transpose()?;
         Ok((tls, peer))
     }
 }

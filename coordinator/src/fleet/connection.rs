@@ -6,13 +6,13 @@ use std::future::Future;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
@@ -34,17 +34,30 @@ pub(super) struct ConnectionState {
     /// Proven after the handshake; `None` without a client certificate.
     pub(super) peer: Option<PeerId>,
     carried_session: AtomicBool,
+    /// What a host without a certificate was asked to sign.
+    challenge: Mutex<Option<String>>,
     close: Notify,
 }
 
 impl ConnectionState {
     pub(super) fn new(facts: ConnectionFacts, peer: Option<PeerId>) -> Self {
-        Self { facts, peer, carried_session: AtomicBool::new(false), close: Notify::new() }
+        let (carried_session, challenge) = (AtomicBool::new(false), Mutex::default());
+        Self { facts, peer, carried_session, challenge, close: Notify::new() }
     }
 
     /// Ends the connection, whatever is still under way on it.
     pub(super) fn close(&self) {
         self.close.notify_one();
+    }
+
+    /// Keeps what the host is asked to sign; the one before is void.
+    pub(super) fn set_challenge(&self, challenge: String) {
+        *self.challenge.lock().unwrap_or_else(PoisonError::into_inner) = Some(challenge);
+    }
+
+    /// What the host was asked to sign, once.
+    pub(super) fn take_challenge(&self) -> Option<String> {
+        self.challenge.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Notes that a session runs, or ran, over this connection.
@@ -70,6 +83,8 @@ pub(super) struct PeerStream {
     state: Arc<ConnectionState>,
     /// Ends when the connection is to be closed; `None` after that.
     closing: Option<Closing>,
+    /// Held as long as somebody without a certificate is connected.
+    _anonymous: Option<OwnedSemaphorePermit>,
 }
 
 impl PeerStream {
@@ -78,6 +93,7 @@ impl PeerStream {
         tls: TlsStream<TcpStream>,
         state: Arc<ConnectionState>,
         anonymous_max: Duration,
+        anonymous: Option<OwnedSemaphorePermit>,
     ) -> Self {
         let switch = Arc::clone(&state);
         let closing: Closing = match state.peer {
@@ -87,7 +103,7 @@ impl PeerStream {
                 let _ = tokio::time::timeout(anonymous_max, switch.close.notified()).await;
             }),
         };
-        Self { tls, state, closing: Some(closing) }
+        Self { tls, state, closing: Some(closing), _anonymous: anonymous }
     }
 
     fn poll_closing(&mut self, context: &mut Context<'_>) -> Poll<Error> {

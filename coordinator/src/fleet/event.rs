@@ -40,13 +40,6 @@ impl std::fmt::Debug for Ack {
 /// Something happened with a host. The host is always the one its certificate names.
 #[derive(Debug)]
 pub enum FleetEvent {
-    /// A host enrolled and holds a certificate now.
-    Enrolled {
-        /// The host.
-        host: HostId,
-        /// From where.
-        remote: SocketAddr,
-    },
     /// A host's stream is open. A second one without a `Disconnected` between replaced the first.
     Connected {
         /// The host.

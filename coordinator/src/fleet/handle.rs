@@ -1,9 +1,11 @@
 //! What the rest of the coordinator may ask of the fleet.
 
 use super::event::SessionId;
+use super::identity::Denial;
+use super::outgoing::Ending;
 use super::ping::OpenPings;
 use super::registry::Registry;
-use model::{ApplyPhase, ApproverRotation, BootId, Generation, HostId, Wall};
+use model::{ApplyPhase, ApproverRotation, BootId, Generation, HostId, KeyFingerprint, Wall};
 use proto::convert::{FromCoordinator, OfferedOrder};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -70,6 +72,13 @@ impl FleetHandle {
     /// Whether the host has an open stream.
     pub fn connected(&self, host: &HostId) -> bool {
         self.registry.get(host).is_some()
+    }
+
+    /// Ends the stream of a host, unless it was opened with the key that is still good. Tells whether one was ended.
+    pub fn cut(&self, host: &HostId, good: Option<&KeyFingerprint>, why: Denial) -> bool {
+        let Some(slot) = self.registry.get(host).filter(|slot| Some(&slot.key) != good) else { return false };
+        slot.outgoing.end(Ending::Denied(why));
+        true
     }
 
     /// Every live host, in order of name.

@@ -2,14 +2,18 @@
 //!
 //! Owns: the accept loop, the gRPC service, the live hosts in memory, dispatch of orders, and the
 //! stream of [`FleetEvent`]s. Must not: touch the database, decide about rollouts, or let a type of
-//! the gRPC library out. Called by the composition root, which supplies tokens and verdicts, reads
+//! the gRPC library out. Called by the composition root, which supplies identities and verdicts, reads
 //! the events, and calls `ack` on them after its commit.
 
 mod accept;
 mod connection;
 mod event;
+mod gate;
 mod handle;
+mod identity;
+mod join;
 mod outgoing;
+mod pace;
 mod ping;
 mod refusal;
 mod registry;
@@ -17,6 +21,7 @@ mod server;
 mod service;
 mod session;
 mod settings;
+mod sources;
 mod tls;
 
 #[cfg(test)]
@@ -24,6 +29,8 @@ mod tests;
 
 pub use event::{Ack, FleetEvent, SessionId};
 pub use handle::{FleetHandle, LiveHost, SendOrderError};
+pub use identity::{Denial, EnrolAttempt, EnrolDecision, Identities, IdentityFuture, RecoverAttempt};
+pub use pace::Bucket;
 pub use ping::PeerPing;
 pub use proto::convert::{AgentHello, OfferedOrder, SetAck, Verdict};
 pub use refusal::{Refusal, RefusalKind};

@@ -3,14 +3,24 @@
 
 use super::connection::ConnectionState;
 use super::handle::SendOrderError;
+use super::identity::Denial;
 use super::refusal::RefusalKind;
 use crate::trust::ReceiptError;
 use proto::convert::FromCoordinator;
 use proto::v1::CoordinatorMessage;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_stream::Stream;
 use tonic::Status;
+
+/// How long a connection stays open so that its agent hears why it is closed.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// An item of the response stream.
 pub(super) type Item = Result<CoordinatorMessage, Status>;
@@ -40,6 +50,12 @@ pub(super) enum Ending {
     Silent,
     #[error("the agent does not read what it is sent")]
     SlowReader,
+    #[error("the agent sends more than {per_sec} messages a second: look for the cause on the host")]
+    Flooding { per_sec: u32 },
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    #[error("the certificate the stream was opened with has run out")]
+    CertificateEnded,
     #[error("a newer stream of the same host replaced this one")]
     Replaced,
     #[error("the coordinator shuts down")]
@@ -51,12 +67,15 @@ impl Ending {
     pub(super) fn status(&self) -> Option<Status> {
         let text = self.to_string();
         match self {
-            Self::Closed | Self::ShuttingDown => None,
+            Self::Closed | Self::ShuttingDown | Self::CertificateEnded => None,
             Self::Broken(_) => Some(Status::unavailable(text)),
-            Self::TooLarge(_) | Self::SlowReader => Some(Status::resource_exhausted(text)),
+            Self::TooLarge(_) | Self::SlowReader | Self::Flooding { .. } => {
+                Some(Status::resource_exhausted(text))
+            }
             Self::Invalid(_) | Self::BadReceipt(_) => Some(Status::invalid_argument(text)),
             Self::NoProtocol { .. } => Some(Status::failed_precondition(text)),
             Self::Duplicate => Some(Status::already_exists(text)),
+            Self::Denied(denial) => Some(denial.status()),
             Self::Silent => Some(Status::deadline_exceeded(text)),
             Self::Replaced => Some(Status::aborted(text)),
         }
@@ -69,20 +88,83 @@ impl Ending {
             Self::Invalid(_) => Some(RefusalKind::Message),
             Self::BadReceipt(_) => Some(RefusalKind::Receipt),
             Self::NoProtocol { .. } => Some(RefusalKind::Protocol),
+            Self::Flooding { .. } => Some(RefusalKind::Flooding),
+            Self::SlowReader => Some(RefusalKind::SlowReader),
+            Self::Denied(denial) => denial.refusal(),
             // A duplicate is told by an event of its own.
             Self::Duplicate
             | Self::Closed
             | Self::Broken(_)
             | Self::Silent
-            | Self::SlowReader
+            | Self::CertificateEnded
             | Self::Replaced
             | Self::ShuttingDown => None,
         }
     }
 
-    /// Whether the whole connection goes down with the stream, because its agent no longer reacts.
-    pub(super) fn closes_connection(&self) -> bool {
-        matches!(self, Self::Silent | Self::SlowReader)
+    /// When the whole connection goes down: at once when its agent no longer reacts, a moment later when it should hear
+    /// why; `None` when the connection may live on.
+    pub(super) fn closes_connection(&self) -> Option<Duration> {
+        match self {
+            Self::Silent | Self::SlowReader => Some(Duration::ZERO),
+            Self::Denied(_) | Self::Flooding { .. } => Some(LAST_WORDS),
+            Self::Closed
+            | Self::Broken(_)
+            | Self::TooLarge(_)
+            | Self::Invalid(_)
+            | Self::BadReceipt(_)
+            | Self::NoProtocol { .. }
+            | Self::Duplicate
+            | Self::CertificateEnded
+            | Self::Replaced
+            | Self::ShuttingDown => None,
+        }
+    }
+}
+
+/// The reading end of the queue: what the HTTP/2 layer takes messages from, and counts.
+pub(super) struct Outlet {
+    items: mpsc::Receiver<Item>,
+    taken: Arc<AtomicU64>,
+}
+
+impl Stream for Outlet {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Item>> {
+        let item = self.items.poll_recv(context);
+        if item.is_ready() {
+            self.taken.fetch_add(1, Ordering::Relaxed);
+        }
+        item
+    }
+}
+
+/// The writing end, held by the stream's task alone; notices messages that wait too long.
+pub(super) struct Inlet {
+    pub(super) queue: mpsc::Sender<Item>,
+    taken: Arc<AtomicU64>,
+    taken_then: u64,
+    moved_at: Instant,
+}
+
+/// A queue of so many messages.
+pub(super) fn queue(messages_max: usize) -> (Inlet, Outlet) {
+    let (queue, items) = mpsc::channel(messages_max.max(1));
+    let taken = Arc::new(AtomicU64::new(0));
+    let inlet = Inlet { queue, taken: Arc::clone(&taken), taken_then: 0, moved_at: Instant::now() };
+    (inlet, Outlet { items, taken })
+}
+
+impl Inlet {
+    /// Whether a message has been waiting for `limit` and none was taken in that time. To be asked again and again.
+    pub(super) fn stuck(&mut self, limit: Duration, now: Instant) -> bool {
+        let taken = self.taken.load(Ordering::Relaxed);
+        let empty = self.queue.capacity() == self.queue.max_capacity();
+        if empty || taken != self.taken_then {
+            (self.taken_then, self.moved_at) = (taken, now);
+        }
+        now.saturating_duration_since(self.moved_at) >= limit
     }
 }
 

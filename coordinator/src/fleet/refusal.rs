@@ -15,6 +15,32 @@ pub enum RefusalKind {
     Identity,
     /// A call that needs a host certificate came without one.
     NoCertificate,
+    /// A call that does not exist.
+    UnknownCall,
+    /// A certificate that ran out while its connection was open.
+    Expired,
+    /// A certificate of ours for a host that is not known here.
+    UnknownHost,
+    /// A certificate of a host that was enrolled again with another key.
+    OtherKey,
+    /// A host that an operator took out.
+    Revoked,
+    /// A host whose identity is in doubt.
+    Quarantined,
+    /// A newcomer on a machine that is another host.
+    Machine,
+    /// A newcomer that an operator denied.
+    Denied,
+    /// A renewal that cannot be understood, or for another key.
+    Renewal,
+    /// A recovery that cannot be understood, or does not prove the host's key.
+    Recovery,
+    /// Too many connections or enrolments at once or in a time.
+    Crowded,
+    /// More messages than the limit.
+    Flooding,
+    /// An agent that does not read what it is sent.
+    SlowReader,
     /// A token that is unknown, used, late, or another host's.
     Token,
     /// An enrolment that cannot be understood, or a certificate request that proves no key.
@@ -39,6 +65,19 @@ impl RefusalKind {
             Self::Handshake => "handshake",
             Self::Identity => "identity",
             Self::NoCertificate => "no_certificate",
+            Self::UnknownCall => "unknown_call",
+            Self::Expired => "expired",
+            Self::UnknownHost => "unknown_host",
+            Self::OtherKey => "other_key",
+            Self::Revoked => "revoked",
+            Self::Quarantined => "quarantined",
+            Self::Machine => "machine",
+            Self::Denied => "denied",
+            Self::Renewal => "renewal",
+            Self::Recovery => "recovery",
+            Self::Crowded => "crowded",
+            Self::Flooding => "flooding",
+            Self::SlowReader => "slow_reader",
             Self::Token => "token",
             Self::Enrolment => "enrolment",
             Self::Confirmation => "confirmation",

@@ -5,7 +5,7 @@ use super::handle::LiveHost;
 use super::outgoing::{Ending, Outgoing};
 use super::ping::OpenPings;
 use super::wall_now;
-use model::{ApplyPhase, Generation, HostId, Wall};
+use model::{ApplyPhase, Generation, HostId, KeyFingerprint, Wall};
 use proto::convert::{AgentHello, HeartbeatReport};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -29,6 +29,8 @@ pub(super) struct Slot {
     pub(super) session: SessionId,
     pub(super) hello: AgentHello,
     pub(super) outgoing: Outgoing,
+    /// The key of the certificate the stream was opened with.
+    pub(super) key: KeyFingerprint,
     connected_since: Wall,
     live: Mutex<Live>,
     /// Counts messages: how a rival sees that the holder answers.
@@ -36,7 +38,12 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(host: HostId, session: SessionId, hello: AgentHello, outgoing: Outgoing) -> Self {
+    pub(super) fn new(
+        (host, key): (HostId, KeyFingerprint),
+        session: SessionId,
+        hello: AgentHello,
+        outgoing: Outgoing,
+    ) -> Self {
         let now = wall_now();
         let live = Live {
             last_seen: now,
@@ -48,7 +55,7 @@ impl Slot {
             rss_bytes: 0,
         };
         let signs = watch::Sender::new(0);
-        Self { host, session, hello, outgoing, connected_since: now, live: Mutex::new(live), signs }
+        Self { host, session, hello, outgoing, key, connected_since: now, live: Mutex::new(live), signs }
     }
 
     fn live(&self) -> MutexGuard<'_, Live> {

@@ -3,21 +3,25 @@
 use super::accept::{Doorway, accept_loop};
 use super::connection::PeerStream;
 use super::event::FleetEvent;
+use super::gate::Gate;
 use super::handle::FleetHandle;
+use super::identity::Identities;
+use super::pace::Bucket;
 use super::registry::Registry;
 use super::service::{AgentService, ConfirmDecider, Shared};
 use super::settings::FleetSettings;
 use super::tls::{TlsSetupError, server_config};
-use crate::trust::{Authority, OrderKey, ServerCertificate, TokenStore};
+use crate::trust::{Authority, OrderKey, ServerCertificate};
 use proto::MESSAGE_BYTES_MAX;
 use proto::v1::agent_server::AgentServer;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
@@ -28,10 +32,16 @@ const ACCEPTED_MAX: usize = 64;
 const STREAMS_PER_CONNECTION_MAX: u32 = 8;
 /// HTTP/2 window in bytes: what a peer may send before it is read.
 const WINDOW_BYTES: u32 = 64 * 1024;
+/// Largest HTTP/2 frame in bytes.
+const FRAME_BYTES_MAX: u32 = 16 * 1024;
 /// Header bytes of one call.
-const HEADER_BYTES_MAX: u32 = 16 * 1024;
+const HEADER_BYTES_MAX: u32 = 8 * 1024;
+/// Calls that a peer opened and took back before they were looked at; more end the connection.
+const RESET_CALLS_MAX: usize = 32;
 /// HTTP/2 ping on a quiet connection, so that a dead one is noticed.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// Longest wait for the answer to a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Why the agents' port cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +62,8 @@ pub struct FleetParts {
     pub order_key: Arc<OrderKey>,
     /// The coordinator's own certificate.
     pub certificate: ServerCertificate,
-    /// Where enrolment tokens are kept.
-    pub tokens: Arc<dyn TokenStore>,
+    /// Says who may speak.
+    pub identities: Arc<dyn Identities>,
     /// Decides about confirm requests.
     pub confirm: Arc<dyn ConfirmDecider>,
 }
@@ -73,7 +83,7 @@ pub fn start(
     settings: FleetSettings,
     parts: FleetParts,
 ) -> Result<(FleetServer, FleetHandle, mpsc::Receiver<FleetEvent>), FleetError> {
-    let FleetParts { authority, order_key, certificate, tokens, confirm } = parts;
+    let FleetParts { authority, order_key, certificate, identities, confirm } = parts;
     let local_address = listener.local_addr()?;
     let acceptor = TlsAcceptor::from(server_config(&authority, certificate)?);
     let trust_domain = authority.trust_domain().to_owned();
@@ -90,9 +100,14 @@ pub fn start(
         shutdown: stop.clone(),
         authority,
         order_key,
-        tokens,
+        identities,
         confirm,
         enrolments: Semaphore::new(settings.enrolments_max.max(1)),
+        enrolment_budget: Mutex::new(Bucket::new(
+            settings.enrolments_per_sec,
+            settings.enrolments_burst,
+            Instant::now(),
+        )),
         sessions: AtomicU64::new(1),
     });
     let accepting =
@@ -107,6 +122,7 @@ async fn serve(
     connections: mpsc::Receiver<Result<PeerStream, std::io::Error>>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), tonic::transport::Error> {
+    let gated = Arc::clone(&shared);
     let service = AgentServer::new(AgentService(shared))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -115,8 +131,11 @@ async fn serve(
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
         .http2_max_header_list_size(HEADER_BYTES_MAX)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .http2_max_pending_accept_reset_streams(Some(RESET_CALLS_MAX))
         .http2_keepalive_interval(Some(PING_INTERVAL))
-        .add_service(service)
+        .http2_keepalive_timeout(Some(PING_TIMEOUT))
+        .add_service(Gate::new(service, gated))
         .serve_with_incoming_shutdown(ReceiverStream::new(connections), async move {
             // An error means that the server's handle is gone: the same.
             let _ = stop.wait_for(|stop| *stop).await;

@@ -1,25 +1,27 @@
-//! The three calls of an agent. Session and Confirm need a host certificate; the host is always
-//! the one the certificate names, never one from a message.
+//! The calls of an agent. Who may make which is decided before, in `gate`; the host is the one the gate admitted, never
+//! one from a message.
 
-use super::connection::{ConnectionFacts, ConnectionInfo, ConnectionState};
+use super::connection::{ConnectionFacts, ConnectionState};
 use super::event::FleetEvent;
-use super::outgoing::Item;
+use super::gate::{admitted, connection_of};
+use super::identity::{Denial, Identities};
+use super::join;
+use super::outgoing::{Outlet, queue};
+use super::pace::Bucket;
 use super::refusal::{Refusal, RefusalKind};
 use super::registry::Registry;
 use super::session::Session;
 use super::settings::FleetSettings;
-use super::wall_now;
-use crate::trust::{Authority, OrderKey, PeerId, Token, TokenRefusal, TokenStore, redeem_token};
+use crate::trust::{Authority, OrderKey};
 use model::{ChangeId, Generation, HostId, PlanDigest};
-use proto::convert::{ConfirmQuestion, EnrolAnswer, EnrolQuestion, Verdict};
+use proto::convert::{ConfirmQuestion, Verdict, WireError, renewal_from_wire};
 use proto::v1;
 use proto::v1::agent_server::Agent;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 /// A host asks, over a connection of its own, whether its applied change stands.
@@ -60,9 +62,12 @@ pub(super) struct Shared {
     pub(super) shutdown: watch::Receiver<bool>,
     pub(super) authority: Arc<Authority>,
     pub(super) order_key: Arc<OrderKey>,
-    pub(super) tokens: Arc<dyn TokenStore>,
+    pub(super) identities: Arc<dyn Identities>,
     pub(super) confirm: Arc<dyn ConfirmDecider>,
+    /// Enrolments and recoveries at once.
     pub(super) enrolments: Semaphore,
+    /// Enrolments and recoveries in a time.
+    pub(super) enrolment_budget: Mutex<Bucket>,
     pub(super) sessions: AtomicU64,
 }
 
@@ -74,13 +79,37 @@ impl Shared {
         }
     }
 
-    /// The host of a connection, or the refusal of a call that needs one.
-    fn host_of<'a>(&self, connection: &'a ConnectionState, call: &str) -> Result<&'a PeerId, Status> {
-        connection.peer.as_ref().ok_or_else(|| {
-            let remote = connection.facts.remote;
-            self.refused(Refusal::new(RefusalKind::NoCertificate, None, remote, call));
-            Status::unauthenticated("this call needs a host certificate: enrol the host first")
-        })
+    /// The answer to somebody who is not let in.
+    pub(super) fn denied(
+        &self,
+        host: Option<&HostId>,
+        connection: &ConnectionState,
+        call: &str,
+        denial: &Denial,
+    ) -> Status {
+        let remote = connection.facts.remote;
+        let detail = format!("{call}: {}", denial.detail());
+        match denial.refusal() {
+            Some(kind) => {
+                tracing::info!(?host, %remote, kind = kind.as_str(), detail, "call refused");
+                self.refused(Refusal::new(kind, host.cloned(), remote, &detail));
+            }
+            None => tracing::warn!(?host, %remote, detail, "a call could not be judged"),
+        }
+        denial.status()
+    }
+
+    /// The answer to a message that cannot be understood.
+    fn malformed(
+        &self,
+        kind: RefusalKind,
+        host: Option<&HostId>,
+        connection: &ConnectionState,
+        error: &WireError,
+    ) -> Status {
+        let detail = error.to_string();
+        self.refused(Refusal::new(kind, host.cloned(), connection.facts.remote, &detail));
+        Status::invalid_argument(detail)
     }
 
     /// The number of the next stream.
@@ -92,109 +121,79 @@ impl Shared {
 /// The gRPC service.
 pub(super) struct AgentService(pub(super) Arc<Shared>);
 
-fn connection_of<T>(request: &Request<T>) -> Result<Arc<ConnectionState>, Status> {
-    request
-        .extensions()
-        .get::<ConnectionInfo>()
-        .map(|ConnectionInfo(state)| Arc::clone(state))
-        .ok_or_else(|| Status::internal("the connection is unknown"))
-}
-
-/// One answer for every refused token, so that nobody learns which tokens exist.
-fn refused(host: &HostId, refusal: &TokenRefusal) -> Status {
-    tracing::warn!(%host, %refusal, "enrolment refused");
-    match refusal {
-        TokenRefusal::Store(_) => Status::unavailable("tokens cannot be checked now: try again"),
-        TokenRefusal::UnknownOrUsed | TokenRefusal::Expired | TokenRefusal::OtherHost { .. } => {
-            Status::unauthenticated("the token is not valid for this host: make a new one on the coordinator")
-        }
-    }
-}
-
 #[tonic::async_trait]
 impl Agent for AgentService {
-    type SessionStream = ReceiverStream<Item>;
+    type SessionStream = Outlet;
 
     async fn enrol(&self, request: Request<v1::EnrolRequest>) -> Result<Response<v1::EnrolResponse>, Status> {
         let shared = &self.0;
-        let _permit = shared
-            .enrolments
-            .try_acquire()
-            .map_err(|_| Status::resource_exhausted("too many hosts enrol at once: try again"))?;
-        let remote = connection_of(&request)?.facts.remote;
-        let refuse = |kind, host: Option<&HostId>, detail: String| {
-            shared.refused(Refusal::new(kind, host.cloned(), remote, &detail));
-            Status::invalid_argument(detail)
-        };
-        let EnrolQuestion { token, host, csr_pem } =
-            request.into_inner().try_into().map_err(|error: proto::convert::WireError| {
-                refuse(RefusalKind::Enrolment, None, error.to_string())
-            })?;
-        // Before the token: a bad request should not cost it.
-        Authority::check_host_csr(&csr_pem, &host)
-            .map_err(|error| refuse(RefusalKind::Enrolment, Some(&host), error.to_string()))?;
-        let now = wall_now();
-        redeem_token(shared.tokens.as_ref(), &Token::presented(&token), &host, now).await.map_err(
-            |refusal| {
-                shared.refused(Refusal::new(
-                    RefusalKind::Token,
-                    Some(host.clone()),
-                    remote,
-                    &refusal.to_string(),
-                ));
-                refused(&host, &refusal)
-            },
-        )?;
-        let certificate_pem = shared
-            .authority
-            .sign_host_csr(&csr_pem, &host, now)
-            .map_err(|error| Status::internal(error.to_string()))?;
-        tracing::info!(%host, %remote, "host enrolled");
-        shared
-            .events
-            .send(FleetEvent::Enrolled { host, remote })
-            .await
-            .map_err(|_| Status::unavailable("the coordinator shuts down"))?;
-        let ca_pem = shared.authority.certificate_pem().to_owned();
-        let order_key = Some(shared.order_key.public());
-        Ok(Response::new(EnrolAnswer { certificate_pem, ca_pem, order_key }.into()))
+        let connection = connection_of(request.extensions())?;
+        let question = request
+            .into_inner()
+            .try_into()
+            .map_err(|error| shared.malformed(RefusalKind::Enrolment, None, &connection, &error))?;
+        let reply = join::enrol(shared, &connection, question).await?;
+        Ok(Response::new(reply.into()))
+    }
+
+    async fn renew(&self, request: Request<v1::RenewRequest>) -> Result<Response<v1::RenewResponse>, Status> {
+        let shared = &self.0;
+        let connection = connection_of(request.extensions())?;
+        let peer = admitted(&request)?;
+        let csr_pem = renewal_from_wire(request.into_inner())
+            .map_err(|error| shared.malformed(RefusalKind::Renewal, Some(&peer.host), &connection, &error))?;
+        let certificate_pem = join::renew(shared, &connection, &peer, &csr_pem).await?;
+        Ok(Response::new(v1::RenewResponse { certificate_pem }))
+    }
+
+    async fn recover(
+        &self,
+        request: Request<v1::RecoverRequest>,
+    ) -> Result<Response<v1::RecoverResponse>, Status> {
+        let shared = &self.0;
+        let connection = connection_of(request.extensions())?;
+        let question = request
+            .into_inner()
+            .try_into()
+            .map_err(|error| shared.malformed(RefusalKind::Recovery, None, &connection, &error))?;
+        let reply = join::recover(shared, &connection, question).await?;
+        Ok(Response::new(reply.into()))
     }
 
     async fn session(
         &self,
         request: Request<Streaming<v1::AgentMessage>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
-        let connection = connection_of(&request)?;
-        let peer = self.0.host_of(&connection, "session")?.clone();
+        let connection = connection_of(request.extensions())?;
+        let peer = admitted(&request)?;
         connection.mark_session();
-        let (queue, items) = mpsc::channel(self.0.settings.outgoing_max.max(1));
-        let session = Session::new(Arc::clone(&self.0), peer, connection, request.into_inner(), queue);
+        let (inlet, outlet) = queue(self.0.settings.outgoing_max);
+        let session = Session::new(Arc::clone(&self.0), peer, connection, request.into_inner(), inlet);
         // Answer at once: an agent may wait for the answer before it says hello.
         tokio::spawn(session.run());
-        Ok(Response::new(ReceiverStream::new(items)))
+        Ok(Response::new(outlet))
     }
 
     async fn confirm(
         &self,
         request: Request<v1::ConfirmRequest>,
     ) -> Result<Response<v1::ConfirmResponse>, Status> {
-        let connection = connection_of(&request)?;
-        let host = self.0.host_of(&connection, "confirm")?.host.clone();
-        let refuse = |detail: &str| {
-            let remote = connection.facts.remote;
-            self.0.refused(Refusal::new(RefusalKind::Confirmation, Some(host.clone()), remote, detail));
-        };
+        let shared = &self.0;
+        let connection = connection_of(request.extensions())?;
+        let host = admitted(&request)?.host;
         if connection.carried_session() {
-            refuse("over the connection of the host's stream");
+            let detail = "over the connection of the host's stream";
+            let remote = connection.facts.remote;
+            shared.refused(Refusal::new(RefusalKind::Confirmation, Some(host), remote, detail));
             return Err(Status::failed_precondition(
                 "this connection carries the host's stream and proves nothing: confirm over a new one",
             ));
         }
-        let ConfirmQuestion { change, generation, plan_digest } =
-            request.into_inner().try_into().map_err(|error: proto::convert::WireError| {
-                refuse(&error.to_string());
-                Status::invalid_argument(error.to_string())
-            })?;
+        let question = request
+            .into_inner()
+            .try_into()
+            .map_err(|error| shared.malformed(RefusalKind::Confirmation, Some(&host), &connection, &error))?;
+        let ConfirmQuestion { change, generation, plan_digest } = question;
         let connection = connection.facts;
         let attempt = ConfirmAttempt { host, change, generation, plan_digest, connection };
         let limit = self.0.settings.confirm_timeout;

@@ -3,23 +3,31 @@
 
 use super::connection::ConnectionState;
 use super::event::{Ack, FleetEvent, SessionId};
-use super::outgoing::{Ending, Item, Outgoing};
+use super::outgoing::{Ending, Inlet, Outgoing};
+use super::pace::Bucket;
 use super::refusal::Refusal;
 use super::registry::{Claim, Slot};
 use super::service::Shared;
-use crate::trust::{PeerId, Receipt, ReceiptError};
-use model::HostId;
+use super::settings::MESSAGE_UNIT_BYTES;
+use super::wall_now;
+use crate::trust::{HostChain, PeerId, Receipt, ReceiptError, usable_uuid};
+use model::{HostId, KeyFingerprint};
 use proto::convert::{AgentHello, FromAgent, FromCoordinator, OutcomeReport};
 use proto::v1::AgentMessage;
 use proto::v1::agent_message::Message;
 use proto::{PROTOCOL_MAX, PROTOCOL_MIN, agree_protocol};
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tonic::{Code, Status, Streaming};
 
 /// How often a claim is tried again because the holder changed meanwhile.
 const CLAIM_ATTEMPTS_MAX: u32 = 4;
+/// How often within the write timeout it is looked whether messages wait.
+const WRITE_LOOKS: u32 = 4;
+/// A host whose certificate ran out comes back within this time.
+const RENEWED_SPREAD: model::Millis = model::Millis(5_000);
 
 /// A stream before and while it runs.
 pub(super) struct Session {
@@ -27,13 +35,19 @@ pub(super) struct Session {
     host: HostId,
     /// Serial number of the host's certificate.
     serial: String,
-    /// The host's certificate, DER: receipts are checked by its key.
-    certificate: Arc<[u8]>,
+    key: KeyFingerprint,
+    /// The host's certificate: receipts are checked by its key.
+    certificate: HostChain,
+    /// End of the host's certificate.
+    certificate_ends: Instant,
     connection: Arc<ConnectionState>,
     inbound: Streaming<AgentMessage>,
-    queue: mpsc::Sender<Item>,
+    inlet: Inlet,
     outgoing: Outgoing,
     shutdown: watch::Receiver<bool>,
+    pace: Bucket,
+    /// The machine the host said it is on.
+    machine: Option<String>,
 }
 
 fn broken(status: &Status) -> Ending {
@@ -50,12 +64,31 @@ impl Session {
         peer: PeerId,
         connection: Arc<ConnectionState>,
         inbound: Streaming<AgentMessage>,
-        queue: mpsc::Sender<Item>,
+        inlet: Inlet,
     ) -> Self {
-        let outgoing = Outgoing::new(&queue, Arc::clone(&connection));
+        let outgoing = Outgoing::new(&inlet.queue, Arc::clone(&connection));
         let shutdown = shared.shutdown.clone();
-        let PeerId { host, serial, certificate } = peer;
-        Self { shared, host, serial, certificate, connection, inbound, queue, outgoing, shutdown }
+        let PeerId { host, serial, key, expires, certificate } = peer;
+        let now = Instant::now();
+        let left = Duration::from_millis(expires.0.saturating_sub(wall_now().0));
+        let settings = &shared.settings;
+        let pace = Bucket::new(settings.messages_per_sec, settings.messages_burst, now);
+        let (certificate_ends, machine) = (now + left, None);
+        Self {
+            shared,
+            host,
+            serial,
+            key,
+            certificate,
+            certificate_ends,
+            connection,
+            inbound,
+            inlet,
+            outgoing,
+            shutdown,
+            pace,
+            machine,
+        }
     }
 
     /// Runs the stream to its end.
@@ -70,10 +103,13 @@ impl Session {
         }
         if let Some(status) = ending.status() {
             // A full queue loses the status: its reader does not read.
-            let _ = self.queue.try_send(Err(status));
+            let _ = self.inlet.queue.try_send(Err(status));
         }
-        if ending.closes_connection() {
-            self.connection.close();
+        if let Some(wait) = ending.closes_connection() {
+            let connection = Arc::clone(&self.connection);
+            drop(self);
+            tokio::time::sleep(wait).await;
+            connection.close();
         }
     }
 
@@ -83,7 +119,11 @@ impl Session {
             Err(ending) => return ending,
         };
         let session = SessionId(self.shared.next_session());
-        let slot = Arc::new(Slot::new(self.host.clone(), session, hello, self.outgoing.clone()));
+        if let Err(ending) = self.note_machine(&hello.system_uuid).await {
+            return ending;
+        }
+        let bound = (self.host.clone(), self.key.clone());
+        let slot = Arc::new(Slot::new(bound, session, hello, self.outgoing.clone()));
         if let Err(ending) = self.claim(&slot).await {
             return ending;
         }
@@ -118,6 +158,17 @@ impl Session {
             theirs_max: hello.protocol_max,
         })?;
         Ok((hello, protocol))
+    }
+
+    /// The host says on which machine it is; one that it cannot be on ends the stream.
+    async fn note_machine(&mut self, system_uuid: &str) -> Result<(), Ending> {
+        let Some(machine) = usable_uuid(system_uuid).filter(|uuid| self.machine.as_ref() != Some(uuid))
+        else {
+            return Ok(());
+        };
+        self.shared.identities.machine(self.host.clone(), machine.clone()).await?;
+        self.machine = Some(machine);
+        Ok(())
     }
 
     /// Makes this stream the host's. Another agent process that holds the host is asked whether
@@ -171,7 +222,9 @@ impl Session {
 
     async fn converse(&mut self, slot: &Slot) -> Ending {
         let silence_max = self.shared.settings.silence_max();
+        let write_timeout = self.shared.settings.write_timeout;
         let mut silent_at = Instant::now() + silence_max;
+        let mut look_at = Instant::now();
         loop {
             let message = tokio::select! {
                 biased;
@@ -182,6 +235,20 @@ impl Session {
                     let _ = self.outgoing.offer(FromCoordinator::Goodbye { spread });
                     return Ending::ShuttingDown;
                 }
+                () = sleep_until(self.certificate_ends) => {
+                    // An agent that renewed in time comes back with its new certificate.
+                    let _ = self.outgoing.offer(FromCoordinator::Goodbye { spread: RENEWED_SPREAD });
+                    return Ending::CertificateEnded;
+                }
+                () = sleep_until(look_at) => {
+                    let now = Instant::now();
+                    if self.inlet.stuck(write_timeout, now) {
+                        return Ending::SlowReader;
+                    }
+                    look_at = now + write_timeout / WRITE_LOOKS;
+                    continue;
+                }
+                // After the limits: an agent that talks all the time is under them too.
                 message = self.inbound.message() => message,
                 () = sleep_until(silent_at) => return Ending::Silent,
             };
@@ -200,7 +267,18 @@ impl Session {
         }
     }
 
-    async fn take(&self, slot: &Slot, message: AgentMessage) -> Result<(), Ending> {
+    /// Large messages cost more: what counts is the work they make.
+    fn pay_for(&mut self, message: &AgentMessage) -> Result<(), Ending> {
+        let units = proto::wire_bytes(message) / MESSAGE_UNIT_BYTES;
+        let cost = u32::try_from(units).unwrap_or(u32::MAX).saturating_add(1);
+        if self.pace.take(cost, Instant::now()) {
+            return Ok(());
+        }
+        Err(Ending::Flooding { per_sec: self.shared.settings.messages_per_sec })
+    }
+
+    async fn take(&mut self, slot: &Slot, message: AgentMessage) -> Result<(), Ending> {
+        self.pay_for(&message)?;
         let host = self.host.clone();
         // What is signed is checked before it is decoded.
         let receipt = self.receipt(&message)?;
@@ -217,6 +295,7 @@ impl Session {
             }
             FromAgent::Observation(report) => {
                 let proto::convert::ObservationReport { observed, hash, esxcli_calls } = *report;
+                self.note_machine(&observed.facts.uuid).await?;
                 let ack = self.ack(FromCoordinator::ObservationAck { hash: hash.clone() });
                 FleetEvent::Observation { host, observed: Box::new(observed), hash, calls: esxcli_calls, ack }
             }
@@ -254,7 +333,7 @@ impl Session {
         let receipt = Receipt {
             outcome_json: outcome.outcome_json.clone(),
             signature: outcome.receipt.clone(),
-            certificate: self.certificate.to_vec(),
+            certificate: self.certificate.clone(),
         };
         receipt.check_signature().map_err(Ending::BadReceipt)?;
         Ok(Some(receipt))

@@ -26,7 +26,7 @@ pub(super) fn server_config(
     certificate: ServerCertificate,
 ) -> Result<Arc<ServerConfig>, TlsSetupError> {
     let mut roots = RootCertStore::empty();
-    roots.add(authority.certificate_der().clone())?;
+    roots.add(authority.root_der().clone())?;
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), crypto())
         .allow_unauthenticated()
         .build()?;

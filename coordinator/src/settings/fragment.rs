@@ -22,6 +22,10 @@ pub struct Fragment {
     pub trust_domain: Option<String>,
     /// Time between heartbeats.
     pub heartbeat_secs: Option<u64>,
+    /// Life of a host's certificate.
+    pub host_certificate_secs: Option<u64>,
+    /// File with the passphrase that the authority's keys are sealed with.
+    pub ca_passphrase_file: Option<PathBuf>,
     /// The configuration repository.
     #[serde(default)]
     pub repository: RepositoryFragment,

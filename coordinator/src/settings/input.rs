@@ -24,6 +24,8 @@ pub struct Input {
     pub server_names: Option<Given<Vec<String>>>,
     pub trust_domain: Option<Given<String>>,
     pub heartbeat_secs: Option<Given<u64>>,
+    pub host_certificate_secs: Option<Given<u64>>,
+    pub ca_passphrase_file: Option<Given<PathBuf>>,
     pub repository_url: Option<Given<String>>,
     pub repository_branch: Option<Given<String>>,
     pub repository_poll_secs: Option<Given<u64>>,
@@ -44,6 +46,8 @@ impl Input {
             server_names,
             trust_domain,
             heartbeat_secs,
+            host_certificate_secs,
+            ca_passphrase_file,
             repository,
             forge,
         } = fragment;
@@ -57,6 +61,8 @@ impl Input {
         take(&mut self.server_names, server_names, file);
         take(&mut self.trust_domain, trust_domain, file);
         take(&mut self.heartbeat_secs, heartbeat_secs, file);
+        take(&mut self.host_certificate_secs, host_certificate_secs, file);
+        take(&mut self.ca_passphrase_file, ca_passphrase_file, file);
         take(&mut self.repository_url, url, file);
         take(&mut self.repository_branch, branch, file);
         take(&mut self.repository_poll_secs, poll_secs, file);

@@ -16,6 +16,7 @@ pub use input::{Given, Input};
 
 use crate::forge::ForgeSettings;
 use crate::repo::{Auth, MirrorSettings, RepoLimits};
+use crate::trust::{AuthorityFiles, HOST_CERTIFICATE_LIFE_DEFAULT, Passphrase};
 use model::Secret;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,11 @@ pub const POLL_SECS_LIMITS: (u64, u64) = (1, 86_400);
 pub const HEARTBEAT_SECS_DEFAULT: u64 = 10;
 /// Seconds between heartbeats: least and most.
 pub const HEARTBEAT_SECS_LIMITS: (u64, u64) = (1, 300);
+
+/// Seconds a host's certificate lives: least and most.
+pub const HOST_CERTIFICATE_SECS_LIMITS: (u64, u64) = (60, 30 * 24 * 60 * 60);
+/// Environment variable with the passphrase of the authority's keys, where no file is to hold it.
+pub const CA_PASSPHRASE_VARIABLE: &str = "POINTSMAN_CA_PASSPHRASE";
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +140,10 @@ pub struct Settings {
     pub trust_domain: String,
     /// Time between heartbeats.
     pub heartbeat: Duration,
+    /// Life of a host's certificate; hosts renew theirs from half of it.
+    pub host_certificate_life: Duration,
+    /// What the authority's keys are sealed with.
+    pub ca_passphrase: Option<Passphrase>,
     /// The configuration repository.
     pub repository: RepositorySettings,
     /// The forge its pull requests live on; nothing for a repository without one.
@@ -150,7 +160,12 @@ impl Settings {
             let fragment = read(&file)?;
             input.add(&file, fragment);
         }
-        Self::from_input(input)
+        let mut settings = Self::from_input(input)?;
+        if let (None, Ok(text)) = (&settings.ca_passphrase, std::env::var(CA_PASSPHRASE_VARIABLE)) {
+            let file = PathBuf::from(CA_PASSPHRASE_VARIABLE);
+            settings.ca_passphrase = Some(passphrase(&file, &text)?);
+        }
+        Ok(settings)
     }
 
     /// The settings file somebody means: the one that is named, else the one of the environment, else the default.
@@ -186,6 +201,13 @@ impl Settings {
                 HEARTBEAT_SECS_DEFAULT,
                 HEARTBEAT_SECS_LIMITS,
             )?,
+            host_certificate_life: seconds(
+                input.host_certificate_secs,
+                "host_certificate_secs",
+                HOST_CERTIFICATE_LIFE_DEFAULT.as_secs(),
+                HOST_CERTIFICATE_SECS_LIMITS,
+            )?,
+            ca_passphrase: input.ca_passphrase_file.map(passphrase_in).transpose()?,
             repository: RepositorySettings {
                 url: need(input.repository_url, "repository.url", "where the configuration repository is")?
                     .value,
@@ -214,6 +236,12 @@ impl Settings {
     #[must_use]
     pub fn authority_dir(&self) -> PathBuf {
         self.state_dir.join("ca")
+    }
+
+    /// The certificate authority's files.
+    #[must_use]
+    pub fn authority_files(&self) -> AuthorityFiles {
+        AuthorityFiles::new(&self.authority_dir(), self.ca_passphrase.clone())
     }
 
     /// Folder of the mirror of the repository.
@@ -323,6 +351,18 @@ fn seconds(
     } else {
         Err(invalid(&file, key, format!("is {value}: use {least} to {most}")))
     }
+}
+
+fn passphrase(said_by: &Path, text: &str) -> Result<Passphrase, SettingsError> {
+    Passphrase::new(text).map_err(|error| invalid(said_by, "ca_passphrase_file", error.to_string()))
+}
+
+fn passphrase_in(given: Given<PathBuf>) -> Result<Passphrase, SettingsError> {
+    let text = std::fs::read_to_string(&given.value).map_err(|error| {
+        let problem = format!("names {}, which cannot be read: {error}", given.value.display());
+        invalid(&given.file, "ca_passphrase_file", problem)
+    })?;
+    passphrase(&given.file, &text)
 }
 
 fn auth(

@@ -34,6 +34,7 @@ fn the_sample_is_valid_and_says_the_defaults() {
     let fragment = parse(Path::new("sample"), &shown).unwrap();
     assert!(fragment.database_url.is_some() && fragment.repository.ssh_known_hosts_file.is_some());
     assert!(fragment.heartbeat_secs.is_some() && fragment.repository.token_file.is_some());
+    assert!(fragment.host_certificate_secs.is_some() && fragment.ca_passphrase_file.is_some());
 }
 
 #[test]
@@ -44,6 +45,20 @@ fn defaults_are_filled_in() {
     assert!(settings.listen_operators.ip().is_loopback());
     assert_eq!(settings.repository.poll, Duration::from_secs(10));
     assert_eq!(settings.repository.auth, Auth::None);
+}
+
+#[test]
+fn the_passphrase_of_the_authority_is_read_from_its_file_and_not_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("passphrase");
+    let saying = format!("ca_passphrase_file = {file:?}\n{SMALL}");
+    assert!(from(&[&saying]).unwrap_err().to_string().contains("cannot be read"));
+    std::fs::write(&file, "short\n").unwrap();
+    assert!(from(&[&saying]).unwrap_err().to_string().contains("at least"));
+    std::fs::write(&file, "long enough to seal\n").unwrap();
+    let settings = from(&[&saying]).unwrap();
+    assert!(settings.ca_passphrase.is_some());
+    assert!(!format!("{settings:?}").contains("long enough"));
 }
 
 #[test]

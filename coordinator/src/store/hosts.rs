@@ -313,7 +313,7 @@ async fn take_over_groups(
     Ok(())
 }
 
-async fn add_group_stub(tx: &mut Tx, group: &HostGroupId, now: Wall) -> Result<(), StoreError> {
+pub(super) async fn add_group_stub(tx: &mut Tx, group: &HostGroupId, now: Wall) -> Result<(), StoreError> {
     tx!(tx, c => sqlx::query(sql::GROUP_STUB).bind(group.as_str()).bind(ms(now)).execute(c).await.map(|_| ()))
         .map_err(of("groups"))
 }
@@ -362,36 +362,17 @@ pub async fn list(
     Ok(Page::new(items, limit, |host| &host.id))
 }
 
-/// A host enrolled: it gets a row if no document named it yet. Its group from the documents wins over the token's.
+/// A host is let in with some key: for tests that need an enrolled host and no certificate.
+#[cfg(test)]
 pub async fn enrol(
     tx: &mut Tx,
     host: &HostId,
     group: Option<&HostGroupId>,
     now: Wall,
 ) -> Result<(), StoreError> {
-    if let Some(group) = group {
-        add_group_stub(tx, group, now).await?;
-    }
-    tx!(tx, c => sqlx::query(sql::HOST_ENROL)
-        .bind(host.as_str())
-        .bind(group.map(HostGroupId::as_str))
-        .bind(ms(now))
-        .execute(c)
+    let key = &model::KeyFingerprint::from_digest(&[7; 32]);
+    super::identities::bind(tx, &super::identities::Binding { host, key, system_uuid: None, group }, now)
         .await
-        .map(|_| ()))
-    .map_err(of("hosts"))
-}
-
-/// Sets what a host is to us.
-pub async fn set_status(tx: &mut Tx, host: &HostId, status: HostStatus) -> Result<(), StoreError> {
-    let done = tx!(tx, c => sqlx::query(sql::HOST_SET_STATUS)
-        .bind(host.as_str())
-        .bind(status.as_str())
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(of("hosts"))?;
-    known(done, host)
 }
 
 /// Notes which agent and which boot a host came with.

@@ -25,6 +25,7 @@ pub mod audit;
 pub mod changes;
 pub mod drift;
 pub mod hosts;
+pub mod identities;
 pub mod inbox;
 pub mod meta;
 mod object_rows;

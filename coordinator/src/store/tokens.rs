@@ -1,4 +1,4 @@
-//! Enrolment tokens: each opens the door once. Only their hashes are stored.
+//! Enrolment tokens: each opens the door once. Only their HMACs are stored.
 //!
 //! Owns: table `enrolment_tokens`. Must not make or see a token. Called by `trust` and the commands.
 
@@ -11,10 +11,12 @@ use serde::Serialize;
 /// A token to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewToken {
-    /// SHA-256 of the token, lower-case hexadecimal.
+    /// HMAC of the token, lower-case hexadecimal.
     pub hash: String,
     /// The host it is good for; `None` means any.
     pub host: Option<HostId>,
+    /// The machine it is good for; `None` means any.
+    pub system_uuid: Option<String>,
     /// The group of a host that no document names yet.
     pub group: Option<HostGroupId>,
     /// From then on it is worthless.
@@ -23,6 +25,8 @@ pub struct NewToken {
     pub created_by: String,
     /// Now.
     pub created: Wall,
+    /// Whether an operator must approve the host's key.
+    pub needs_approval: bool,
 }
 
 /// A token as it is stored.
@@ -32,6 +36,8 @@ pub struct TokenRecord {
     pub hash: String,
     /// The host it is good for.
     pub host: Option<HostId>,
+    /// The machine it is good for.
+    pub system_uuid: Option<String>,
     /// The group it gives.
     pub group: Option<HostGroupId>,
     /// From then on it is worthless.
@@ -42,16 +48,15 @@ pub struct TokenRecord {
     pub created: Wall,
     /// When it was used, and by which host.
     pub used: Option<(Wall, String)>,
+    /// Whether an operator must approve the host's key.
+    pub needs_approval: bool,
 }
 
 /// What became of an attempt to use a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TakeToken {
     /// It was good, and is used up now.
-    Taken {
-        /// The group it gives.
-        group: Option<HostGroupId>,
-    },
+    Taken(Box<TokenRecord>),
     /// It was not good; tell the reason to the operator, not to the host.
     Refused(TokenRefusal),
 }
@@ -68,6 +73,8 @@ pub enum TokenRefusal {
     Expired,
     /// Made for another host.
     OtherHost,
+    /// Made for another machine.
+    OtherMachine,
 }
 
 #[derive(sqlx::FromRow)]
@@ -80,6 +87,8 @@ struct TokenRow {
     created_at: i64,
     used_at: Option<i64>,
     used_by: Option<String>,
+    system_uuid: Option<String>,
+    needs_approval: bool,
 }
 
 impl TryFrom<TokenRow> for TokenRecord {
@@ -95,6 +104,8 @@ impl TryFrom<TokenRow> for TokenRecord {
             created_by: row.created_by,
             created: at.wall("created_at", row.created_at)?,
             used: at.wall_opt("used_at", row.used_at)?.zip(row.used_by),
+            system_uuid: row.system_uuid,
+            needs_approval: row.needs_approval,
         })
     }
 }
@@ -109,6 +120,8 @@ pub async fn create(tx: &mut Tx, token: &NewToken) -> Result<(), StoreError> {
         .bind(ms(token.expires))
         .bind(created_by.as_str())
         .bind(ms(token.created))
+        .bind(token.system_uuid.as_deref())
+        .bind(token.needs_approval)
         .execute(c)
         .await
         .map(|done| done.rows_affected()))
@@ -120,27 +133,36 @@ pub async fn create(tx: &mut Tx, token: &NewToken) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Uses up a token for a host. However many try at once, one succeeds.
-pub async fn take(tx: &mut Tx, hash: &str, host: &HostId, now: Wall) -> Result<TakeToken, StoreError> {
-    let taken: Option<(Option<String>, String)> = tx!(tx, c => sqlx::query_as(sql::TOKEN_TAKE)
+/// Uses up a token, whether it is good for this host and machine or not. However many try at once, one succeeds.
+pub async fn take(
+    tx: &mut Tx,
+    hash: &str,
+    host: &HostId,
+    system_uuid: Option<&str>,
+    now: Wall,
+) -> Result<TakeToken, StoreError> {
+    let taken: Option<TokenRow> = tx!(tx, c => sqlx::query_as(sql::TOKEN_TAKE)
         .bind(hash)
         .bind(host.as_str())
         .bind(ms(now))
         .fetch_optional(c)
         .await)
     .map_err(of("enrolment_tokens"))?;
-    if let Some((group, _)) = taken {
-        let group = At { table: "enrolment_tokens", id: hash }.text_opt("group_id", group)?;
-        return Ok(TakeToken::Taken { group });
-    }
-    let row: Option<TokenRow> =
-        tx!(tx, c => sqlx::query_as(sql::TOKEN_GET).bind(hash).fetch_optional(c).await)
-            .map_err(of("enrolment_tokens"))?;
-    let refusal = match row {
-        None => TokenRefusal::Unknown,
-        Some(row) if row.used_at.is_some() => TokenRefusal::Used,
-        Some(row) if row.expires_at <= ms(now) => TokenRefusal::Expired,
-        Some(_) => TokenRefusal::OtherHost,
+    let Some(row) = taken else {
+        let known: Option<i32> =
+            tx!(tx, c => sqlx::query_scalar(sql::TOKEN_KNOWN).bind(hash).fetch_optional(c).await)
+                .map_err(of("enrolment_tokens"))?;
+        return Ok(TakeToken::Refused(known.map_or(TokenRefusal::Unknown, |_| TokenRefusal::Used)));
+    };
+    let token = TokenRecord::try_from(row)?;
+    let refusal = if token.expires <= now {
+        TokenRefusal::Expired
+    } else if token.host.as_ref().is_some_and(|bound| bound != host) {
+        TokenRefusal::OtherHost
+    } else if token.system_uuid.as_deref().is_some_and(|bound| Some(bound) != system_uuid) {
+        TokenRefusal::OtherMachine
+    } else {
+        return Ok(TakeToken::Taken(Box::new(token)));
     };
     Ok(TakeToken::Refused(refusal))
 }

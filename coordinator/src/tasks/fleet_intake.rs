@@ -14,7 +14,6 @@ use super::rollout_driver::RolloutHandle;
 use super::wall_now;
 use crate::fleet::{AgentHello, FleetEvent, FleetHandle, Refusal, SessionId, SetAck};
 use crate::store::audit::{self, AuditEntry};
-use crate::store::hosts::HostStatus;
 use crate::store::observations::RecordedObservation;
 use crate::store::outcomes::RecordedOutcome;
 use crate::store::writer::Writer;
@@ -137,8 +136,7 @@ pub async fn flush_last_seen(fleet: FleetHandle, writer: Writer, mut stop: watch
 fn host_of(event: &FleetEvent) -> Option<&HostId> {
     match event {
         FleetEvent::Refused(refusal) => refusal.host.as_ref(),
-        FleetEvent::Enrolled { host, .. }
-        | FleetEvent::Connected { host, .. }
+        FleetEvent::Connected { host, .. }
         | FleetEvent::Disconnected { host, .. }
         | FleetEvent::Observation { host, .. }
         | FleetEvent::Outcome { host, .. }
@@ -175,9 +173,6 @@ impl Intake {
 
     pub(super) async fn take(&mut self, event: FleetEvent) -> Result<(), StoreError> {
         match event {
-            FleetEvent::Enrolled { host, remote } => {
-                self.enrol(&host, "host.enrolled", serde_json::json!({ "remote": remote })).await
-            }
             FleetEvent::Connected { host, session, hello, remote: _ } => {
                 self.sessions.insert(host.clone(), session);
                 let noted = self.connected(&host, &hello).await;
@@ -222,27 +217,8 @@ impl Intake {
         }
     }
 
-    async fn enrol(&self, host: &HostId, action: &str, detail: serde_json::Value) -> Result<(), StoreError> {
-        let now = wall_now();
-        let mut tx = self.parts.db.begin().await?;
-        hosts::enrol(&mut tx, host, None, now).await?;
-        audit::append(&mut tx, &entry(host, action, detail, now)).await?;
-        tx.commit().await
-    }
-
     async fn connected(&self, host: &HostId, hello: &AgentHello) -> Result<(), StoreError> {
-        if let Err(error) = self.note_hello(host, hello).await {
-            if !is_unknown(&error) {
-                return Err(error);
-            }
-            self.adopt(host).await?;
-            return self.note_hello(host, hello).await;
-        }
-        // Named by the documents, but its enrolment was lost to a crash between certificate and row.
-        let row = hosts::get(&self.parts.db, host).await?;
-        if row.is_some_and(|row| row.status == HostStatus::Expected) {
-            self.adopt(host).await?;
-        }
+        self.note_hello(host, hello).await?;
         self.offer_approvers(host, hello.approver_set_version).await
     }
 
@@ -284,12 +260,6 @@ impl Intake {
         tx.commit().await
     }
 
-    /// The host holds a certificate of ours but has no row: its enrolment was lost, or the database is older.
-    async fn adopt(&self, host: &HostId) -> Result<(), StoreError> {
-        let why = serde_json::json!({ "why": "has a certificate of ours, was not known here" });
-        self.enrol(host, "host.adopted", why).await
-    }
-
     pub(super) async fn observation(
         &self,
         host: &HostId,
@@ -297,14 +267,7 @@ impl Intake {
         hash: String,
     ) -> Result<(), StoreError> {
         let writer = &self.parts.writer;
-        let recorded =
-            match writer.observation(host.clone(), observed.clone(), hash.clone(), wall_now()).await {
-                Err(error) if is_unknown(&error) => {
-                    self.adopt(host).await?;
-                    writer.observation(host.clone(), observed, hash, wall_now()).await?
-                }
-                other => other?,
-            };
+        let recorded = writer.observation(host.clone(), observed, hash, wall_now()).await?;
         if recorded == RecordedObservation::Changed {
             self.parts.repo.observed();
         }

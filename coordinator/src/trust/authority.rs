@@ -1,53 +1,66 @@
-//! The built-in certificate authority: one self-signed P-256 root in two files, which signs host
-//! certificates (client only) and the coordinator's own (server only). Renewal of host
-//! certificates is not here yet: a host whose certificate has run out enrols again.
+//! The authority at work: an intermediate certificate and its key sign host certificates (client only) and the
+//! coordinator's own (server only), below a root that hosts pin and that may be kept elsewhere. Its files are made and
+//! opened by `keeping`.
 
-use super::files::{self, Audience};
-use super::{TrustError, peer, random};
-use model::{HostId, Wall};
+use super::peer;
+use super::{TrustError, crypto, hex, random};
+use model::{HostId, KeyFingerprint, Wall};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
+    CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Certificate file of the authority.
-const CERTIFICATE_FILE: &str = "ca.pem";
-/// Key file of the authority.
-const KEY_FILE: &str = "ca.key";
-/// One day, in seconds.
-const DAY_SECS: u64 = 24 * 60 * 60;
-/// Life of the authority, in days.
-const AUTHORITY_DAYS: u64 = 3650;
-/// Life of the coordinator's certificate, in days; it is made anew at every start.
-const SERVER_CERTIFICATE_DAYS: u64 = 825;
-/// Life of a host certificate when nothing else is set, in days.
-pub const HOST_CERTIFICATE_DAYS_DEFAULT: u64 = 30;
-/// Certificates start this long before now, in seconds: clocks of hosts are not exact.
-const BACKDATED_SECS: u64 = 60 * 60;
+/// Life of the coordinator's certificate; it is made anew at every start.
+const SERVER_CERTIFICATE_LIFE: Duration = Duration::from_secs(825 * 24 * 60 * 60);
+/// Life of a host certificate when nothing else is set.
+pub const HOST_CERTIFICATE_LIFE_DEFAULT: Duration = Duration::from_secs(24 * 60 * 60);
+/// Certificates start this long before now, or a tenth of their life when that is less: clocks of hosts are not exact.
+const BACKDATED_MAX: Duration = Duration::from_secs(60 * 60);
 /// Serial numbers, in bytes.
 const SERIAL_BYTES: usize = 16;
 
 /// The coordinator's certificate with its key, in memory only.
 pub struct ServerCertificate {
-    /// Leaf first, then the authority, so that a host may pin the authority by its fingerprint.
+    /// Leaf first, the root last, so that a host may pin the root by its fingerprint.
     pub chain: Vec<CertificateDer<'static>>,
     /// The key.
     pub key: PrivateKeyDer<'static>,
 }
 
+/// A host's certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostCertificate {
+    /// PEM, leaf first, then the intermediate.
+    pub chain_pem: String,
+    /// Until when.
+    pub expires: Wall,
+}
+
+/// What a certificate request says that matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestFacts {
+    /// Its key.
+    pub key: KeyFingerprint,
+    /// Its common name; the answer to a challenge is here.
+    pub common_name: String,
+}
+
 /// The authority, opened.
 pub struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    certificate_pem: String,
-    certificate_der: CertificateDer<'static>,
-    trust_domain: String,
-    host_certificate_days: u64,
+    pub(super) issuer: Issuer<'static, KeyPair>,
+    pub(super) root_pem: String,
+    pub(super) root_der: CertificateDer<'static>,
+    pub(super) intermediate_pem: String,
+    pub(super) intermediate_der: CertificateDer<'static>,
+    pub(super) trust_domain: String,
+    pub(super) host_certificate_life: Duration,
 }
 
 impl std::fmt::Debug for Authority {
@@ -56,30 +69,22 @@ impl std::fmt::Debug for Authority {
     }
 }
 
-fn crypto_failed(action: &'static str) -> impl FnOnce(rcgen::Error) -> TrustError {
+pub(super) fn crypto_failed(action: &'static str) -> impl FnOnce(rcgen::Error) -> TrustError {
     move |error| TrustError::Crypto { action, detail: error.to_string() }
 }
 
-fn uri(what: &'static str, text: String) -> Result<SanType, TrustError> {
+pub(super) fn uri(what: &'static str, text: String) -> Result<SanType, TrustError> {
     let name = text.clone().try_into().map_err(|_| TrustError::BadName { what, name: text })?;
     Ok(SanType::URI(name))
 }
 
-fn check_trust_domain(name: &str) -> Result<(), TrustError> {
-    let chars_ok = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
-    if name.is_empty() || name.len() > 200 || !chars_ok || name.starts_with(['.', '-']) {
-        return Err(TrustError::BadName { what: "trust domain", name: name.to_owned() });
-    }
-    Ok(())
-}
-
 /// Parameters every certificate starts from: a random serial, a life from now on, one name.
-fn params(common_name: &str, now: Wall, days: u64) -> Result<CertificateParams, TrustError> {
+pub(super) fn params(common_name: &str, now: Wall, life: Duration) -> Result<CertificateParams, TrustError> {
     let mut params = CertificateParams::default();
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    let now_secs = now.0 / 1000;
-    params.not_before = epoch + Duration::from_secs(now_secs.saturating_sub(BACKDATED_SECS));
-    params.not_after = epoch + Duration::from_secs(now_secs + days * DAY_SECS);
+    let now = Duration::from_secs(now.0 / 1000);
+    params.not_before = epoch + now.saturating_sub(BACKDATED_MAX.min(life / 10));
+    params.not_after = epoch + (now + life);
     let mut serial = random::<SERIAL_BYTES>()?;
     serial[0] = (serial[0] & 0x7f) | 0x40;
     params.serial_number = Some(SerialNumber::from_slice(&serial));
@@ -90,71 +95,25 @@ fn params(common_name: &str, now: Wall, days: u64) -> Result<CertificateParams, 
 }
 
 impl Authority {
-    /// Makes a new authority in `dir`; refuses when one of its files exists.
-    pub fn create(dir: &Path, trust_domain: &str, now: Wall) -> Result<Self, TrustError> {
-        check_trust_domain(trust_domain)?;
-        files::make_folder(dir)?;
-        let certificate_path = dir.join(CERTIFICATE_FILE);
-        if certificate_path.exists() {
-            return Err(TrustError::AlreadyThere { path: certificate_path });
-        }
-        let key = KeyPair::generate().map_err(crypto_failed("make a key"))?;
-        let mut params = params(&format!("Pointsman authority of {trust_domain}"), now, AUTHORITY_DAYS)?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.subject_alt_names = vec![uri("trust domain", peer::domain_uri(trust_domain))?];
-        let certificate = params.self_signed(&key).map_err(crypto_failed("sign the authority"))?;
-        files::create(&dir.join(KEY_FILE), key.serialize_pem().as_bytes(), Audience::Owner)?;
-        files::create(&certificate_path, certificate.pem().as_bytes(), Audience::Everybody)?;
-        Self::open(dir)
-    }
-
-    /// Opens the authority in `dir`; refuses a key that others may read.
-    pub fn open(dir: &Path) -> Result<Self, TrustError> {
-        let certificate_path = dir.join(CERTIFICATE_FILE);
-        let key_path = dir.join(KEY_FILE);
-        let damaged = |path: &Path, detail: String| TrustError::Damaged { path: path.to_owned(), detail };
-        let key_pem = files::read_key(&key_path)?;
-        let certificate_pem = files::read(&certificate_path)?;
-        let key = KeyPair::from_pem(&key_pem).map_err(|error| damaged(&key_path, error.to_string()))?;
-        let certificate_der = CertificateDer::from_pem_slice(certificate_pem.as_bytes())
-            .map_err(|error| damaged(&certificate_path, error.to_string()))?
-            .into_owned();
-        let facts = peer::authority_facts(&certificate_der)
-            .map_err(|error| damaged(&certificate_path, error.to_string()))?;
-        if facts.public_key != key.der_bytes() {
-            return Err(TrustError::NotAPair { dir: dir.to_owned() });
-        }
-        let issuer = Issuer::from_ca_cert_der(&certificate_der, key)
-            .map_err(|error| damaged(&certificate_path, error.to_string()))?;
-        Ok(Self {
-            issuer,
-            certificate_pem,
-            certificate_der,
-            trust_domain: facts.trust_domain,
-            host_certificate_days: HOST_CERTIFICATE_DAYS_DEFAULT,
-        })
-    }
-
-    /// Host certificates made from now on live this many days.
+    /// Host certificates made from now on live this long.
     #[must_use]
-    pub fn with_host_certificate_days(self, days: u64) -> Self {
-        Self { host_certificate_days: days, ..self }
+    pub fn with_host_certificate_life(self, life: Duration) -> Self {
+        Self { host_certificate_life: life, ..self }
     }
 
-    /// The authority's certificate, PEM: what hosts trust.
-    pub fn certificate_pem(&self) -> &str {
-        &self.certificate_pem
+    /// The root's certificate, PEM: what hosts trust.
+    pub fn root_pem(&self) -> &str {
+        &self.root_pem
     }
 
-    /// The authority's certificate.
-    pub fn certificate_der(&self) -> &CertificateDer<'static> {
-        &self.certificate_der
+    /// The root's certificate.
+    pub fn root_der(&self) -> &CertificateDer<'static> {
+        &self.root_der
     }
 
-    /// SHA-256 of the authority's certificate in lower-case hexadecimal, to pin it.
+    /// SHA-256 of the root's certificate in lower-case hexadecimal, to pin it.
     pub fn fingerprint(&self) -> String {
-        Sha256::digest(&self.certificate_der).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::text(&Sha256::digest(&self.root_der))
     }
 
     /// The trust domain: the first part of every host's name in its certificate.
@@ -162,11 +121,16 @@ impl Authority {
         &self.trust_domain
     }
 
+    /// Until when the intermediate may sign.
+    pub fn intermediate_expires(&self) -> Result<Wall, TrustError> {
+        peer::expires(&self.intermediate_der).map_err(|error| TrustError::Unfit { detail: error.to_string() })
+    }
+
     /// A fresh certificate for the coordinator under these DNS names and addresses.
     pub fn issue_server(&self, names: &[String], now: Wall) -> Result<ServerCertificate, TrustError> {
         let first =
             names.first().ok_or_else(|| TrustError::BadName { what: "server name", name: String::new() })?;
-        let mut params = params(first, now, SERVER_CERTIFICATE_DAYS)?;
+        let mut params = params(first, now, SERVER_CERTIFICATE_LIFE)?;
         for name in names {
             params.subject_alt_names.push(server_name(name)?);
         }
@@ -176,28 +140,67 @@ impl Authority {
         let key = KeyPair::generate().map_err(crypto_failed("make a key"))?;
         let leaf = params.signed_by(&key, &self.issuer).map_err(crypto_failed("sign the server"))?;
         Ok(ServerCertificate {
-            chain: vec![leaf.der().clone(), self.certificate_der.clone()],
+            chain: vec![leaf.der().clone(), self.intermediate_der.clone(), self.root_der.clone()],
             key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
         })
     }
 
-    /// Signs a host's certificate request, PEM to PEM. Of the request only the key is used: its
-    /// names and extensions are ignored, the certificate says what this authority says.
-    pub fn sign_host_csr(&self, csr_pem: &str, host: &HostId, now: Wall) -> Result<String, TrustError> {
+    /// Signs a host's certificate request. Of the request only the key is used: its names and extensions are ignored,
+    /// the certificate says what this authority says.
+    pub fn sign_host_csr(
+        &self,
+        csr_pem: &str,
+        host: &HostId,
+        now: Wall,
+    ) -> Result<HostCertificate, TrustError> {
         let request = read_request(csr_pem, host)?;
-        let mut params = params(host.as_str(), now, self.host_certificate_days)?;
+        let life = self.host_certificate_life;
+        let mut params = params(host.as_str(), now, life)?;
         params.subject_alt_names = vec![uri("host name", peer::host_uri(&self.trust_domain, host))?];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         params.use_authority_key_identifier_extension = true;
         let certificate =
             params.signed_by(&request.public_key, &self.issuer).map_err(crypto_failed("sign the host"))?;
-        Ok(certificate.pem())
+        let chain_pem = format!("{}{}", certificate.pem(), self.intermediate_pem);
+        let expires = Wall((now.0 / 1000 + life.as_secs()) * 1000);
+        Ok(HostCertificate { chain_pem, expires })
     }
 
     /// Checks a certificate request without signing it, so that a token is not spent on a bad one.
-    pub fn check_host_csr(csr_pem: &str, host: &HostId) -> Result<(), TrustError> {
-        read_request(csr_pem, host).map(|_| ())
+    pub fn check_host_csr(csr_pem: &str, host: &HostId) -> Result<RequestFacts, TrustError> {
+        let request = read_request(csr_pem, host)?;
+        let common_name = match request.params.distinguished_name.get(&DnType::CommonName) {
+            Some(rcgen::DnValue::Utf8String(text)) => text.clone(),
+            Some(rcgen::DnValue::PrintableString(text)) => text.as_str().to_owned(),
+            Some(_) | None => String::new(),
+        };
+        Ok(RequestFacts {
+            key: peer::fingerprint_of(&request.public_key.subject_public_key_info()),
+            common_name,
+        })
+    }
+
+    /// Signs a certificate for a host that does not exist and verifies it up to the root, as the agents' port would.
+    pub(super) fn prove(&self, now: Wall) -> Result<(), TrustError> {
+        let unfit = |detail: String| TrustError::Unfit { detail };
+        let host = HostId::new("proof").map_err(|error| unfit(error.to_string()))?;
+        let key = KeyPair::generate().map_err(crypto_failed("make a key"))?;
+        let request = CertificateParams::default().serialize_request(&key).and_then(|request| request.pem());
+        let request = request.map_err(crypto_failed("make a request"))?;
+        let chain =
+            peer::certificates(&self.sign_host_csr(&request, &host, now)?.chain_pem).map_err(unfit)?;
+        let [leaf, intermediates @ ..] = chain.as_slice() else {
+            return Err(unfit("no certificate".to_owned()));
+        };
+        let mut roots = RootCertStore::empty();
+        roots.add(self.root_der.clone()).map_err(|error| unfit(error.to_string()))?;
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), crypto())
+            .build()
+            .map_err(|error| unfit(error.to_string()))?;
+        let now = UnixTime::since_unix_epoch(Duration::from_millis(now.0));
+        verifier.verify_client_cert(leaf, intermediates, now).map_err(|error| unfit(error.to_string()))?;
+        peer::peer_of(leaf, &self.trust_domain).map(|_| ()).map_err(|error| unfit(error.to_string()))
     }
 }
 

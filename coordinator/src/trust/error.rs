@@ -12,7 +12,7 @@ pub enum TrustError {
         path: PathBuf,
     },
     /// A file of the authority is missing.
-    #[error("{} is missing: make an authority with `pointsman ca init`, or restore both of its files", path.display())]
+    #[error("{} is missing: make an authority with `pointsman ca init`, or restore all of its files", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
@@ -48,6 +48,29 @@ pub enum TrustError {
     NotAPair {
         /// The folder.
         dir: PathBuf,
+    },
+    /// A sealed key that does not open.
+    #[error("{} is sealed and cannot be opened: {detail}", path.display())]
+    Sealed {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        detail: String,
+    },
+    /// A sealed key, or a wish to seal one, and no passphrase.
+    #[error("keys are sealed with a passphrase and none is set: say `ca_passphrase_file` in the settings")]
+    NoPassphrase,
+    /// A passphrase that is none.
+    #[error("a passphrase needs at least {least} characters")]
+    ShortPassphrase {
+        /// The least, in bytes.
+        least: usize,
+    },
+    /// An authority whose certificates hosts or coordinator would refuse.
+    #[error("the authority cannot be used: {detail}; see `pointsman ca renew` and `pointsman ca import`")]
+    Unfit {
+        /// What is wrong.
+        detail: String,
     },
     /// A name that cannot stand in a certificate.
     #[error("`{name}` cannot be a {what} in a certificate: use a DNS name of a-z 0-9 . -, or an address")]

@@ -1,4 +1,4 @@
-//! Files of the authority: written whole or not at all, never over another file, keys for the owner only.
+//! Files of the authority: written whole or not at all, keys for the owner only.
 
 use super::TrustError;
 use std::fs::{self, File, OpenOptions};
@@ -35,13 +35,41 @@ fn temporary_for(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Writes a file in place of the one that may be there: the old or the new one, never half of one.
+pub(super) fn replace(path: &Path, content: &[u8], audience: Audience) -> Result<(), TrustError> {
+    let temporary = temporary_for(path);
+    remove_if_there(&temporary)?;
+    write_new(&temporary, content, audience)?;
+    fs::rename(&temporary, path).map_err(failed("replace", path))?;
+    sync_folder_of(path)
+}
+
+fn remove_if_there(path: &Path) -> Result<(), TrustError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn write_new(path: &Path, content: &[u8], audience: Audience) -> Result<(), TrustError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(audience.mode())
+        .open(path)
+        .map_err(failed("create", path))?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed("write", path))
+}
+
+fn sync_folder_of(path: &Path) -> Result<(), TrustError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", folder))
+}
+
 /// Writes a new file: complete and on disk under its name, or not there. Refuses an existing one.
 pub(super) fn create(path: &Path, content: &[u8], audience: Audience) -> Result<(), TrustError> {
     let temporary = temporary_for(path);
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed("remove", &temporary)(error)),
-        _ => {}
-    }
+    remove_if_there(&temporary)?;
     let result = write_then_link(&temporary, path, content, audience);
     let removed = fs::remove_file(&temporary).map_err(failed("remove", &temporary));
     result.and(removed)
@@ -53,20 +81,13 @@ fn write_then_link(
     content: &[u8],
     audience: Audience,
 ) -> Result<(), TrustError> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(audience.mode())
-        .open(temporary)
-        .map_err(failed("create", temporary))?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed("write", temporary))?;
+    write_new(temporary, content, audience)?;
     // A link, unlike a rename, fails when the name is taken.
     fs::hard_link(temporary, path).map_err(|source| match source.kind() {
         ErrorKind::AlreadyExists => TrustError::AlreadyThere { path: path.to_owned() },
         _ => TrustError::File { action: "create", path: path.to_owned(), source },
     })?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", folder))
+    sync_folder_of(path)
 }
 
 /// Makes a folder, for its owner only, when it is missing.

@@ -1,29 +1,11 @@
-//! A token store in memory and a host that signs, for tests only.
+//! A host that signs, for tests only.
 
-use super::{Authority, Receipt, TokenFuture, TokenGrant, TokenHash, TokenStore};
+use super::peer::{HostChain, certificates};
+use super::{Authority, Receipt};
 use model::{HostId, Wall};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::SignatureScheme;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-
-/// Grants by hash.
-#[derive(Debug, Default)]
-pub struct MemoryTokens(pub Mutex<BTreeMap<TokenHash, TokenGrant>>);
-
-impl TokenStore for MemoryTokens {
-    fn put(&self, hash: TokenHash, grant: TokenGrant) -> TokenFuture<'_, ()> {
-        self.0.lock().unwrap().insert(hash, grant);
-        Box::pin(std::future::ready(Ok(())))
-    }
-
-    fn take(&self, hash: TokenHash, _now: Wall) -> TokenFuture<'_, Option<TokenGrant>> {
-        let grant = self.0.lock().unwrap().remove(&hash);
-        Box::pin(std::future::ready(Ok(grant)))
-    }
-}
+use rustls::pki_types::PrivatePkcs8KeyDer;
 
 /// A time of tests.
 pub const NOW: Wall = Wall(1_790_000_000_000);
@@ -31,8 +13,8 @@ pub const NOW: Wall = Wall(1_790_000_000_000);
 /// Signs an outcome as the agent of a host does, with a certificate of this authority made at [`NOW`].
 pub fn receipt(authority: &Authority, host: &HostId, key: &KeyPair, outcome_json: &[u8]) -> Receipt {
     let csr = CertificateParams::default().serialize_request(key).unwrap().pem().unwrap();
-    let pem = authority.sign_host_csr(&csr, host, NOW).unwrap();
-    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap().to_vec();
+    let signed = authority.sign_host_csr(&csr, host, NOW).unwrap();
+    let certificate = HostChain::new(&certificates(&signed.chain_pem).unwrap()).unwrap();
     let pkcs8 = PrivatePkcs8KeyDer::from(key.serialize_der());
     let signing = super::crypto().key_provider.load_private_key(pkcs8.into()).unwrap();
     let schemes = [

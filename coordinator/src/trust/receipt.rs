@@ -3,10 +3,10 @@
 //! Owns: what a receipt is and its check. Must not: know what the end means, or open anything. Called by `fleet` before
 //! an outcome is decoded, by the store, and by the offline verification of the audit trail.
 
-use super::peer::{self, PeerError};
+use super::peer::{self, HostChain, PeerError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use model::HostId;
+use model::{HostId, Millis};
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519, UnparsedPublicKey, VerificationAlgorithm,
 };
@@ -16,6 +16,8 @@ use rustls::{RootCertStore, server::VerifierBuilderError};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// A receipt that was checked when it arrived is written down within this time.
+const STORED_WITHIN: Millis = Millis(10 * 60 * 1000);
 /// Public keys as certificates hold them, in bytes: each kind has a length of its own.
 const P256_POINT_BYTES: usize = 65;
 const P384_POINT_BYTES: usize = 97;
@@ -28,8 +30,8 @@ pub struct Receipt {
     pub outcome_json: Vec<u8>,
     /// The signature over it.
     pub signature: Vec<u8>,
-    /// The host's certificate, DER.
-    pub certificate: Vec<u8>,
+    /// The host's certificate, with those of who signed it.
+    pub certificate: HostChain,
 }
 
 /// Why a receipt proves nothing.
@@ -85,7 +87,7 @@ impl Receipt {
         if signature.is_empty() {
             return Err(ReceiptError::Missing);
         }
-        let key = peer::public_key(certificate)?;
+        let key = peer::public_key(certificate.host())?;
         let algorithm: &dyn VerificationAlgorithm = match key.len() {
             P256_POINT_BYTES => &ECDSA_P256_SHA256_ASN1,
             P384_POINT_BYTES => &ECDSA_P384_SHA384_ASN1,
@@ -99,7 +101,7 @@ impl Receipt {
 
     /// Checks that the certificate names this host, whatever its trust domain.
     pub fn check_host(&self, wanted: &HostId) -> Result<(), ReceiptError> {
-        let found = peer::host_in_any_domain(&self.certificate)?;
+        let found = peer::host_in_any_domain(self.certificate.host())?;
         if found != *wanted {
             return Err(ReceiptError::OtherHost { wanted: wanted.clone(), found });
         }
@@ -115,7 +117,7 @@ pub struct Evidence {
     pub signed_outcome: String,
     /// The signature, base64.
     pub receipt: String,
-    /// The host's certificate, DER in base64.
+    /// The host's certificate and those of who signed it, DER in base64, a space between.
     pub certificate: String,
 }
 
@@ -126,7 +128,7 @@ impl From<&Receipt> for Evidence {
             // It was read as JSON, so it is UTF-8.
             signed_outcome: String::from_utf8_lossy(outcome_json).into_owned(),
             receipt: BASE64.encode(signature),
-            certificate: BASE64.encode(certificate),
+            certificate: certificate.all().iter().map(|one| BASE64.encode(one)).collect::<Vec<_>>().join(" "),
         }
     }
 }
@@ -139,10 +141,11 @@ impl TryFrom<&Evidence> for Receipt {
         let bytes = |text: &str| {
             BASE64.decode(text).map_err(|error| PeerError::Unreadable(format!("it is not base64: {error}")))
         };
+        let chain = certificate.split(' ').map(|text| bytes(text).map(CertificateDer::from));
         Ok(Self {
             outcome_json: signed_outcome.clone().into_bytes(),
             signature: bytes(receipt)?,
-            certificate: bytes(certificate)?,
+            certificate: HostChain::new(&chain.collect::<Result<Vec<_>, _>>()?)?,
         })
     }
 }
@@ -161,16 +164,21 @@ impl TrustedAuthorities {
         Ok(Self(Arc::new(roots)))
     }
 
-    /// Whether one of them made the certificate of a receipt, and it was valid at that time.
+    /// Whether one of them made the certificate of a receipt, itself or through others that came with it, and all were
+    /// valid at that time: when it arrived, or [`STORED_WITHIN`] before, for it was written down a moment later.
+    ///
+    /// The agent signs when it sends, and a stream ends with its certificate: what arrives was signed while it was valid.
     pub fn check(&self, receipt: &Receipt, at: model::Wall) -> Result<(), ReceiptError> {
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.0), super::crypto())
             .build()
             .map_err(|error: VerifierBuilderError| ReceiptError::Authority(error.to_string()))?;
-        let at = UnixTime::since_unix_epoch(std::time::Duration::from_millis(at.0));
-        let leaf = CertificateDer::from(receipt.certificate.as_slice());
-        verifier
-            .verify_client_cert(&leaf, &[], at)
-            .map(|_| ())
+        let leaf = CertificateDer::from(receipt.certificate.host());
+        let valid = |millis: u64| {
+            let at = UnixTime::since_unix_epoch(std::time::Duration::from_millis(millis));
+            verifier.verify_client_cert(&leaf, receipt.certificate.issuers(), at).map(|_| ())
+        };
+        valid(at.0)
+            .or_else(|_| valid(at.0.saturating_sub(STORED_WITHIN.0)))
             .map_err(|error| ReceiptError::Authority(error.to_string()))
     }
 }

@@ -1,6 +1,8 @@
 //! The authority's files, what it signs, whom a certificate names, and the life of a token.
 
-use super::memory::MemoryTokens;
+mod keeping;
+
+use super::peer::peer_of;
 use super::*;
 use model::{HostId, Millis, Wall};
 use rcgen::{CertificateParams, CertificateSigningRequest, KeyPair, SanType};
@@ -38,10 +40,11 @@ fn leaf(pem: &str) -> CertificateDer<'static> {
 
 fn verify_as_client(authority: &Authority, leaf: &CertificateDer<'_>, at: Wall) -> Result<(), rustls::Error> {
     let mut roots = RootCertStore::empty();
-    roots.add(authority.certificate_der().clone()).unwrap();
+    roots.add(authority.root_der().clone()).unwrap();
     let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), crypto()).build().unwrap();
     let at = UnixTime::since_unix_epoch(Duration::from_millis(at.0));
-    verifier.verify_client_cert(leaf, &[], at).map(|_| ())
+    let intermediate = authority.intermediate_der.clone();
+    verifier.verify_client_cert(leaf, &[intermediate], at).map(|_| ())
 }
 
 #[test]
@@ -49,15 +52,16 @@ fn an_authority_is_made_once_and_opens_again() {
     let dir = tempfile::tempdir().unwrap();
     let made = authority(dir.path());
     let opened = Authority::open(dir.path()).unwrap();
-    assert_eq!(made.certificate_pem(), opened.certificate_pem());
+    assert_eq!(made.root_pem(), opened.root_pem());
     assert_eq!(opened.trust_domain(), "pointsman.test");
     assert_eq!(opened.fingerprint().len(), 64);
     let mode = |name: &str| dir.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("ca.key"), mode("ca.pem")), (0o600, 0o644));
+    assert_eq!((mode("intermediate.key"), mode("intermediate.pem")), (0o600, 0o644));
     let again = Authority::create(dir.path(), "pointsman.test", NOW);
     assert!(matches!(again, Err(TrustError::AlreadyThere { .. })));
     assert_eq!(Authority::open(dir.path()).unwrap().fingerprint(), made.fingerprint());
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "temporary files are left behind");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4, "temporary files are left behind");
 }
 
 #[test]
@@ -77,7 +81,7 @@ fn a_key_is_never_overwritten_even_without_its_certificate() {
 #[test]
 fn an_exposed_key_a_wrong_pair_and_damage_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let key_path = dir.path().join("ca.key");
+    let key_path = dir.path().join("intermediate.key");
     authority(dir.path());
     std::fs::set_permissions(&key_path, std::fs::Permissions::from_mode(0o640)).unwrap();
     assert!(matches!(Authority::open(dir.path()), Err(TrustError::KeyExposed { mode: 0o640, .. })));
@@ -85,9 +89,10 @@ fn an_exposed_key_a_wrong_pair_and_damage_are_refused() {
 
     let other = tempfile::tempdir().unwrap();
     authority(other.path());
-    std::fs::copy(other.path().join("ca.pem"), dir.path().join("ca.pem")).unwrap();
+    let certificate = "intermediate.pem";
+    std::fs::copy(other.path().join(certificate), dir.path().join(certificate)).unwrap();
     assert!(matches!(Authority::open(dir.path()), Err(TrustError::NotAPair { .. })));
-    std::fs::write(dir.path().join("ca.pem"), "nothing").unwrap();
+    std::fs::write(dir.path().join(certificate), "nothing").unwrap();
     assert!(matches!(Authority::open(dir.path()), Err(TrustError::Damaged { .. })));
     let nowhere = Authority::open(&dir.path().join("nowhere"));
     assert!(matches!(nowhere, Err(TrustError::Missing { .. })));
@@ -114,15 +119,19 @@ fn bad_trust_domains_and_server_names_are_refused() {
 #[test]
 fn a_host_certificate_says_what_the_authority_says() {
     let dir = tempfile::tempdir().unwrap();
-    let authority = authority(dir.path()).with_host_certificate_days(10);
+    let authority = authority(dir.path()).with_host_certificate_life(10 * Duration::from_secs(86_400));
     let pem = authority.sign_host_csr(&greedy_request().pem().unwrap(), &host("esx01"), NOW).unwrap();
+    assert_eq!(pem.expires, NOW.plus(Millis(DAY.0 * 10)));
+    let pem = pem.chain_pem;
     let leaf = leaf(&pem);
-    assert_eq!(peer_of(&leaf, "pointsman.test").unwrap().host, host("esx01"));
+    let peer = peer_of(&leaf, "pointsman.test").unwrap();
+    assert_eq!((peer.host, peer.expires), (host("esx01"), NOW.plus(Millis(DAY.0 * 10))));
     assert!(matches!(peer_of(&leaf, "other.test"), Err(PeerError::ForeignName { .. })));
     assert!(verify_as_client(&authority, &leaf, NOW).is_ok());
     assert!(verify_as_client(&authority, &leaf, NOW.plus(Millis(DAY.0 * 9))).is_ok());
     assert!(verify_as_client(&authority, &leaf, NOW.plus(Millis(DAY.0 * 11))).is_err());
     let second = authority.sign_host_csr(&greedy_request().pem().unwrap(), &host("esx01"), NOW).unwrap();
+    let second = second.chain_pem;
     let serial = |pem: &str| peer_of(&self::leaf(pem), "pointsman.test").unwrap().serial;
     assert_ne!(serial(&pem), serial(&second));
 }
@@ -175,27 +184,59 @@ fn request_pem(der: &[u8]) -> String {
     text
 }
 
-#[tokio::test]
-async fn a_token_opens_once_for_its_host_in_its_time() {
-    let store = MemoryTokens::default();
-    let hour = Millis::from_secs(3600);
-    let token = issue_token(&store, host("esx01"), NOW, hour).await.unwrap();
-    assert!(
-        store.0.lock().unwrap().keys().all(|hash| *hash == token.hash() && !hash.0.contains(token.reveal()))
-    );
-    let presented = Token::presented(&format!(" {}\n", token.reveal()));
-    assert_eq!(redeem_token(&store, &presented, &host("esx01"), NOW).await, Ok(()));
-    let again = redeem_token(&store, &presented, &host("esx01"), NOW).await;
-    assert_eq!(again, Err(TokenRefusal::UnknownOrUsed));
+#[test]
+fn the_key_of_a_request_is_the_key_of_its_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = authority(dir.path());
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "an answer");
+    let request = params.serialize_request(&key).unwrap().pem().unwrap();
+    let facts = Authority::check_host_csr(&request, &host("esx01")).unwrap();
+    assert_eq!(facts.common_name, "an answer");
+    let certificate = authority.sign_host_csr(&request, &host("esx01"), NOW).unwrap();
+    assert_eq!(peer_of(&leaf(&certificate.chain_pem), "pointsman.test").unwrap().key, facts.key);
+    let other = Authority::check_host_csr(&greedy_request().pem().unwrap(), &host("esx01")).unwrap();
+    assert_ne!(other.key, facts.key);
+}
 
-    let token = issue_token(&store, host("esx01"), NOW, hour).await.unwrap();
-    let late = redeem_token(&store, &token, &host("esx01"), NOW.plus(hour).plus(Millis(1))).await;
-    assert_eq!(late, Err(TokenRefusal::Expired));
+#[test]
+fn a_short_life_is_not_backdated_beyond_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = authority(dir.path()).with_host_certificate_life(Duration::from_secs(60));
+    let pem = authority.sign_host_csr(&greedy_request().pem().unwrap(), &host("esx01"), NOW).unwrap();
+    let leaf = leaf(&pem.chain_pem);
+    assert!(verify_as_client(&authority, &leaf, Wall(NOW.0 - 5_000)).is_ok());
+    assert!(verify_as_client(&authority, &leaf, Wall(NOW.0 - 10_000)).is_err());
+    assert!(verify_as_client(&authority, &leaf, NOW.plus(Millis(61_000))).is_err());
+}
 
-    let token = issue_token(&store, host("esx01"), NOW, hour).await.unwrap();
-    let other = redeem_token(&store, &token, &host("esx02"), NOW).await;
-    assert!(matches!(other, Err(TokenRefusal::OtherHost { .. })));
-    let after = redeem_token(&store, &token, &host("esx01"), NOW).await;
-    assert_eq!(after, Err(TokenRefusal::UnknownOrUsed), "a token dies on its first use, right or wrong");
+#[test]
+fn a_token_tells_the_authority_and_is_known_by_its_hmac_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = AuthorityFiles::new(dir.path(), None);
+    let authority = files.create("pointsman.test", None, NOW).unwrap();
+    let token = Token::generate(&authority.fingerprint()).unwrap();
+    assert!(token.reveal().ends_with(&authority.fingerprint()));
     assert_eq!(format!("{token:?}"), "Token(***)");
+    let key = files.token_key().unwrap();
+    let hash = key.hash(&token);
+    assert!(!hash.0.contains(token.reveal()));
+    assert_eq!(key.hash(&Token::presented(&format!(" {}\n", token.reveal()))), hash);
+    assert_ne!(key.hash(&Token::generate(&authority.fingerprint()).unwrap()), hash);
+    assert_eq!(files.token_key().unwrap().hash(&token), hash, "the key stays");
+    std::fs::remove_file(dir.path().join("token.key")).unwrap();
+    assert_ne!(files.token_key().unwrap().hash(&token), hash, "without the key nobody knows the token");
+}
+
+#[test]
+fn placeholders_are_no_machines() {
+    let uuid = "4C4C4544-0044-3510-8052-B4C04F4E4D32";
+    assert_eq!(usable_uuid(&format!(" {uuid}\n")), Some(uuid.to_lowercase()));
+    for text in
+        ["", "4c4c4544", "00000000-0000-0000-0000-000000000000", "03000200-0400-0500-0006-000700080009"]
+    {
+        assert_eq!(usable_uuid(text), None, "{text}");
+    }
 }

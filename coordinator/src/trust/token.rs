@@ -1,30 +1,29 @@
-//! One-time enrolment tokens: 256 random bits, known here only as a SHA-256, bound to one host,
-//! dead after their first use whatever comes of it. Must not store anything itself.
+//! One-time enrolment tokens: 160 random bits and the fingerprint of the authority, known here only by an HMAC, dead
+//! after their first use whatever comes of it. Must not store anything itself.
 
-use super::{TrustError, random};
-use model::{HostId, Millis, Secret, Wall};
-use sha2::{Digest, Sha256};
-use std::future::Future;
-use std::pin::Pin;
+use super::{TrustError, hex, random};
+use model::Secret;
+use ring::hmac;
 
-/// Life of a token when nothing else is said.
-pub const TOKEN_TTL_DEFAULT: Millis = Millis(60 * 60 * 1000);
+/// Life of a token when nothing else is said, in seconds.
+pub const TOKEN_TTL_SECS_DEFAULT: u64 = 10 * 60;
 /// What every token starts with, so that a leaked one can be found by a search.
 const TOKEN_PREFIX: &str = "pointsman-enrol-";
 /// Secret part of a token, in bytes.
-const TOKEN_BYTES: usize = 32;
+const TOKEN_BYTES: usize = 20;
+/// The key of the HMAC, in bytes.
+pub(super) const TOKEN_KEY_BYTES: usize = 32;
 
-/// A secret that lets one host enrol once. Shown to a person once, never stored.
+/// A secret that lets one host enrol once. Shown to a person once, never stored. It ends with the fingerprint of the
+/// authority, so that the host knows whom to trust before it has a file of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token(Secret);
 
 impl Token {
-    /// A fresh token.
-    pub fn generate() -> Result<Self, TrustError> {
-        let secret = random::<TOKEN_BYTES>()?;
-        let mut text = TOKEN_PREFIX.to_owned();
-        text.extend(secret.iter().map(|byte| format!("{byte:02x}")));
-        Ok(Self(Secret::new(text)))
+    /// A fresh token for hosts of the authority with this fingerprint.
+    pub fn generate(authority_fingerprint: &str) -> Result<Self, TrustError> {
+        let secret = hex::text(&random::<TOKEN_BYTES>()?);
+        Ok(Self(Secret::new(format!("{TOKEN_PREFIX}{secret}-{authority_fingerprint}"))))
     }
 
     /// A token as somebody presents it.
@@ -38,104 +37,30 @@ impl Token {
     pub fn reveal(&self) -> &str {
         self.0.expose()
     }
-
-    /// What may be stored. The token has 256 random bits, so a plain hash cannot be guessed back.
-    #[must_use]
-    pub fn hash(&self) -> TokenHash {
-        TokenHash(Sha256::digest(self.reveal().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
-    }
 }
 
-/// SHA-256 of a token in lower-case hexadecimal: the key under which its grant is stored.
+/// HMAC-SHA256 of a token in lower-case hexadecimal: the key under which its grant is stored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenHash(pub String);
 
-/// What a token allows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenGrant {
-    /// The only host that may enrol with it.
-    pub host: HostId,
-    /// Until when.
-    pub expires: Wall,
-}
+/// The coordinator's key for hashing tokens: a stolen database alone says nothing about them.
+#[derive(Clone)]
+pub struct TokenKey(hmac::Key);
 
-/// The store failed; the token's state is unknown.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("enrolment tokens cannot be read or written: {0}")]
-pub struct TokenStoreError(pub String);
-
-/// A future of a [`TokenStore`].
-pub type TokenFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, TokenStoreError>> + Send + 'a>>;
-
-/// Where grants are kept. Implemented by the SQL store.
-pub trait TokenStore: Send + Sync {
-    /// Stores a grant under the hash of its token.
-    fn put(&self, hash: TokenHash, grant: TokenGrant) -> TokenFuture<'_, ()>;
-
-    /// Takes a grant for good, in one atomic step: of two callers only one gets it. `None` when
-    /// there is no such token or it was taken before.
-    fn take(&self, hash: TokenHash, now: Wall) -> TokenFuture<'_, Option<TokenGrant>>;
-}
-
-/// Why a token does not open the door. The caller who presents it learns none of this.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TokenRefusal {
-    /// No such token, or it was used.
-    #[error("the token is unknown or was used before")]
-    UnknownOrUsed,
-    /// Too late.
-    #[error("the token expired")]
-    Expired,
-    /// For another host.
-    #[error("the token is for {bound}, not for {claimed}")]
-    OtherHost {
-        /// The host it was made for.
-        bound: HostId,
-        /// The host that was claimed.
-        claimed: HostId,
-    },
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] TokenStoreError),
-}
-
-/// Why no token was made.
-#[derive(Debug, thiserror::Error)]
-pub enum IssueError {
-    /// No randomness.
-    #[error(transparent)]
-    Trust(#[from] TrustError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] TokenStoreError),
-}
-
-/// Makes a token for `host` and stores its grant.
-pub async fn issue_token(
-    store: &dyn TokenStore,
-    host: HostId,
-    now: Wall,
-    ttl: Millis,
-) -> Result<Token, IssueError> {
-    let token = Token::generate()?;
-    store.put(token.hash(), TokenGrant { host, expires: now.plus(ttl) }).await?;
-    Ok(token)
-}
-
-/// Spends a token for `claimed`. Whatever the answer, the token is dead afterwards.
-pub async fn redeem_token(
-    store: &dyn TokenStore,
-    token: &Token,
-    claimed: &HostId,
-    now: Wall,
-) -> Result<(), TokenRefusal> {
-    let TokenGrant { host, expires } =
-        store.take(token.hash(), now).await?.ok_or(TokenRefusal::UnknownOrUsed)?;
-    if host != *claimed {
-        return Err(TokenRefusal::OtherHost { bound: host, claimed: claimed.clone() });
+impl TokenKey {
+    pub(super) fn new(bytes: &[u8; TOKEN_KEY_BYTES]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
-    if now >= expires {
-        return Err(TokenRefusal::Expired);
+
+    /// What may be stored of a token.
+    #[must_use]
+    pub fn hash(&self, token: &Token) -> TokenHash {
+        TokenHash(hex::text(hmac::sign(&self.0, token.reveal().as_bytes()).as_ref()))
     }
-    Ok(())
+}
+
+impl std::fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TokenKey(..)")
+    }
 }

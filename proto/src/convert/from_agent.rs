@@ -32,6 +32,8 @@ pub struct AgentHello {
     pub open_change: Option<ChangeId>,
     /// Where the host is with it.
     pub phase: ApplyPhase,
+    /// System UUID as the host tells it; empty before the first reading.
+    pub system_uuid: String,
     /// Version of the approver set the host has pinned; 0 for none.
     pub approver_set_version: u64,
     /// What the host does with an order that is not proven.
@@ -169,6 +171,7 @@ impl TryFrom<v1::Hello> for AgentHello {
             committed_generation,
             open_change_id,
             phase,
+            system_uuid,
             approver_set_version,
             approval_mode,
         } = wire;
@@ -190,6 +193,7 @@ impl TryFrom<v1::Hello> for AgentHello {
             committed_generation: generation("committed_generation", committed_generation)?,
             open_change: optional_change("open_change_id", open_change_id)?,
             phase: phase_from_text(&phase)?,
+            system_uuid: short_text("system_uuid", system_uuid)?,
             approver_set_version,
             approval_mode: ApprovalMode::from_word(&approval_mode).ok_or_else(not_a_mode)?,
         })
@@ -208,6 +212,7 @@ impl From<AgentHello> for v1::Hello {
             committed_generation,
             open_change,
             phase,
+            system_uuid,
             approver_set_version,
             approval_mode,
         } = hello;
@@ -221,6 +226,7 @@ impl From<AgentHello> for v1::Hello {
             committed_generation: committed_generation.0,
             open_change_id: open_change.map(String::from).unwrap_or_default(),
             phase: phase_to_text(phase).to_owned(),
+            system_uuid,
             approver_set_version,
             approval_mode: approval_mode.as_str().to_owned(),
         }

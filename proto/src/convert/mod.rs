@@ -5,6 +5,7 @@ mod document;
 mod error;
 mod from_agent;
 mod from_coordinator;
+mod identity;
 mod ping;
 mod proof;
 mod unary;
@@ -18,9 +19,13 @@ pub use from_agent::{
     AgentHello, FromAgent, HeartbeatReport, ObservationReport, OutcomeReport, StepProgress,
 };
 pub use from_coordinator::FromCoordinator;
+pub use identity::{
+    EnrolAnswer, EnrolQuestion, EnrolReply, ORDER_KEY_BYTES, RecoverQuestion, RecoverReply,
+    renewal_from_wire, renewed_from_wire,
+};
 pub use ping::{PING_COUNT_MAX, PingQuestion, PingReport};
 pub use proof::{OfferedOrder, SetAck, proof_wire_bytes};
-pub use unary::{ConfirmQuestion, EnrolAnswer, EnrolQuestion, ORDER_KEY_BYTES, Verdict};
+pub use unary::{ConfirmQuestion, Verdict};
 
 use error::bounded;
 use model::ApplyPhase;

@@ -52,6 +52,7 @@ fn hello() -> AgentHello {
         committed_generation: Generation(8),
         open_change: Some(change_id()),
         phase: ApplyPhase::AwaitingConfirm,
+        system_uuid: "4c4c4544-0044-3510-8052-b4c04f4e4d32".into(),
         approver_set_version: 3,
         approval_mode: model::ApprovalMode::Warn,
     }
@@ -154,7 +155,7 @@ fn a_proof_is_taken_within_bounds_only() {
     let long = ReleaseProof { signatures: vec![vec![0; 2049]], ..proof() };
     assert!(v1::Proof::try_from(long).is_err(), "what the other side would refuse is not sent");
     let wire = v1::EnrolResponse { order_key: vec![0; 31], ..v1::EnrolResponse::default() };
-    assert!(EnrolAnswer::try_from(wire).unwrap_err().to_string().contains("order_key"));
+    assert!(EnrolReply::try_from(wire).unwrap_err().to_string().contains("order_key"));
     let mut wire = v1::Hello::from(hello());
     wire.approval_mode = "trust".into();
     assert!(AgentHello::try_from(wire).unwrap_err().to_string().contains("no mode of approval"));
@@ -219,18 +220,6 @@ fn every_coordinator_message_survives_the_wire() {
 
 #[test]
 fn calls_beside_the_stream_survive_the_wire() {
-    let question = EnrolQuestion {
-        token: "secret".into(),
-        host: HostId::new("esx01").unwrap(),
-        csr_pem: "-----BEGIN".into(),
-    };
-    let wire = v1::EnrolRequest::from(question.clone());
-    assert!(EnrolQuestion::try_from(wire).unwrap() == question);
-    assert!(!format!("{question:?}").contains("secret"));
-    for order_key in [None, Some([7; ORDER_KEY_BYTES])] {
-        let answer = EnrolAnswer { certificate_pem: "host".into(), ca_pem: "authority".into(), order_key };
-        assert_eq!(EnrolAnswer::try_from(v1::EnrolResponse::from(answer.clone())).unwrap(), answer);
-    }
     let question = ConfirmQuestion {
         change: change_id(),
         generation: Generation(2),

@@ -79,18 +79,16 @@ impl Agents {
         let backup = folder.join("auto-backup.sh");
         self.link_esxcli(&backup)?;
         self.give_esxcli(name)?;
-        let ca = self.root.join("state").join("ca").join("ca.pem");
         let step_timeout =
             self.step_timeout_secs.map(|secs| format!("step_timeout_secs = {secs}\n")).unwrap_or_default();
         let period = self.observe_period_secs();
         let body = format!(
             "host_id = {name:?}\nstate_dir = {:?}\ncoordinators = [\"127.0.0.1:{}\"]\nserver_name = {server_name:?}\n\
-             ca_file = {:?}\ncertificate_file = {:?}\nkey_file = {:?}\nesxcli = {:?}\nauto_backup = {:?}\n\
+             certificate_file = {:?}\nkey_file = {:?}\nesxcli = {:?}\nauto_backup = {:?}\n\
              coordinator_address = {coordinator:?}\nobserve_period_secs = {period}\nreconnect_max_secs = 2\n\
              approval = \"enforce\"\napprovers_file = {:?}\nboot_id_file = {:?}\n{step_timeout}\n[extra_env]\nPOINTSMAN_SIM_HOST = {:?}\n",
             text(&folder.join("state"))?,
             port.trim(),
-            text(&ca)?,
             text(&folder.join("host.pem"))?,
             text(&folder.join("host.key"))?,
             text(&self.esxcli_of(name))?,
@@ -131,6 +129,12 @@ impl Agents {
     pub fn take_esxcli(&self, name: &str) -> anyhow::Result<()> {
         let link = self.esxcli_of(name);
         fs::remove_file(&link).with_context(|| format!("{} cannot be removed", link.display()))
+    }
+
+    /// The certificate of one agent.
+    #[must_use]
+    pub fn certificate_file(&self, name: &str) -> PathBuf {
+        self.folder(name).join("host.pem")
     }
 
     /// Enrols with a token, as `pointsman-agent enrol` does; needs the settings file.

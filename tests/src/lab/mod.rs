@@ -166,6 +166,16 @@ impl Lab {
         Ok(())
     }
 
+    /// Adds lines to the coordinator's settings; they count from its next start.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn configure_coordinator(&self, lines: &str) -> anyhow::Result<()> {
+        let folder = self.root.join("coordinator.d");
+        fs::create_dir_all(&folder).context("the folder of settings cannot be made")?;
+        fs::write(folder.join("lab.toml"), lines).context("the coordinator's settings cannot be written")
+    }
+
     /// Folder of everything.
     #[must_use]
     pub fn root(&self) -> &Path {
@@ -260,12 +270,20 @@ impl Lab {
         self.agents.start(name)
     }
 
-    /// A new one-time token for a host.
+    /// A new one-time token for a host, which lets it in without an operator: a lab is one command.
     ///
     /// # Errors
     /// When the coordinator makes none.
     pub fn token_for(&self, name: &str) -> anyhow::Result<String> {
-        let token = self.operate(&["token", "create", "--host", name])?;
+        self.token(&["--host", name, "--no-approval"])
+    }
+
+    /// A new one-time token, made with these arguments.
+    ///
+    /// # Errors
+    /// When the coordinator makes none.
+    pub fn token(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let token = self.operate(&[&["token", "create"], arguments].concat())?;
         Ok(token["token"].as_str().context("`token create` printed no token")?.to_owned())
     }
 

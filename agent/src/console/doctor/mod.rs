@@ -4,7 +4,6 @@
 //! only a probe file and a probe socket, and removes both. Called by the console verbs.
 
 mod approval;
-mod certificate;
 mod host;
 mod network;
 mod store;

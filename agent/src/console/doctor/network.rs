@@ -1,8 +1,9 @@
 //! The way to the coordinators: certificate, TCP, TLS.
 
-use super::{Check, Weight, certificate};
+use super::{Check, Weight};
 use crate::console::words::time;
-use crate::link::tls::{self, Identity};
+use crate::link::certificate;
+use crate::link::tls::{self, Identity, Trust};
 use crate::settings::Settings;
 use model::Wall;
 use rustls::ClientConnection;
@@ -14,8 +15,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Longest wait for a connection, and for each message of the handshake.
 const LIMIT: Duration = Duration::from_secs(5);
-/// A certificate that ends within this time should have been renewed.
-const RENEW_BEFORE: Duration = Duration::from_secs(7 * 86_400);
 
 /// All checks of the way to the coordinators.
 pub(super) fn checks(settings: &Settings) -> Vec<Check> {
@@ -48,7 +47,8 @@ pub(super) fn checks(settings: &Settings) -> Vec<Check> {
 }
 
 fn validity(settings: &Settings) -> Check {
-    const MEANING: &str = "the coordinator will refuse this host: enrol it again";
+    const MEANING: &str =
+        "the agent recovers it by itself once it reaches the coordinator; else enrol this host again";
     let path = &settings.certificate_file;
     let shown = path.display();
     let result = CertificateDer::from_pem_file(path)
@@ -59,8 +59,8 @@ fn validity(settings: &Settings) -> Check {
             let told = format!("{} to {}", time(Wall(from * 1000)), time(Wall(until * 1000)));
             if now < from || now >= until {
                 Err(format!("{told}, which is not now: {}", time(Wall(now * 1000))))
-            } else if now + RENEW_BEFORE.as_secs() >= until {
-                Ok(format!("{told}: ends soon"))
+            } else if now >= certificate::late(from, until) {
+                Ok(format!("{told}: should have been renewed, see the log"))
             } else {
                 Ok(told)
             }
@@ -81,7 +81,7 @@ fn connect(address: &str) -> std::io::Result<TcpStream> {
 
 fn handshake(settings: &Settings, mut stream: TcpStream) -> Result<String, String> {
     let text = |error: &dyn std::error::Error| error.to_string();
-    let config = tls::client_config(settings, Identity::Host).map_err(|error| text(&error))?;
+    let config = tls::client_config(settings, Identity::Host, Trust::File).map_err(|error| text(&error))?;
     let name = tls::server_name(settings).map_err(|error| text(&error))?;
     let mut session = ClientConnection::new(Arc::clone(&config), name).map_err(|error| text(&error))?;
     stream.set_read_timeout(Some(LIMIT)).map_err(|error| text(&error))?;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::console::words::time;
+use crate::link::certificate;
 use model::Wall;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 

@@ -6,6 +6,7 @@ mod audit;
 mod changes;
 mod drift;
 mod hosts;
+mod identities;
 mod reviews;
 mod rfcs;
 mod rollouts;
@@ -35,6 +36,13 @@ pub(super) fn routes() -> Router<ApiParts> {
         .route("/hosts", get(hosts::list))
         .route("/hosts/{id}", get(hosts::get))
         .route("/hosts/{id}/observed", get(hosts::observed))
+        .route("/hosts/{id}/identity", get(identities::get))
+        .route("/hosts/{id}/approve", post(identities::approve))
+        .route("/hosts/{id}/deny", post(identities::deny))
+        .route("/hosts/{id}/revoke", post(identities::revoke))
+        .route("/hosts/{id}/quarantine", post(identities::quarantine))
+        .route("/hosts/{id}/release", post(identities::release))
+        .route("/enrolments", get(identities::pending))
         .route("/groups", get(hosts::groups))
         .route("/rfcs", get(rfcs::list))
         .route("/rfcs/{number}", get(rfcs::get))

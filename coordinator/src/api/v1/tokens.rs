@@ -6,7 +6,7 @@ use super::super::views::{TokenRequest, TokenView};
 use super::{Answer, OPERATOR, note};
 use crate::store::tokens::{self as stored, NewToken};
 use crate::tasks::wall_now;
-use crate::trust::Token;
+use crate::trust::usable_uuid;
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -20,25 +20,41 @@ pub async fn create(
     State(parts): State<ApiParts>,
     body: Result<Json<TokenRequest>, JsonRejection>,
 ) -> Answer<TokenView> {
-    let Json(TokenRequest { host, ttl_secs }) = body?;
+    let Json(TokenRequest { host, system_uuid, group, ttl_secs, approval }) = body?;
     if !(1..=TTL_SECS_MAX).contains(&ttl_secs) {
         let message = format!("`ttl_secs` is {ttl_secs}: use 1 to {TTL_SECS_MAX}");
         return Err(ApiError::bad_request(message));
     }
-    let token = Token::generate().map_err(|error| ApiError::internal(error.to_string()))?;
+    let system_uuid = system_uuid.map(|text| usable_uuid(&text).ok_or(text)).transpose().map_err(|text| {
+        ApiError::bad_request(format!(
+            "`system_uuid` is `{text}`, which names no machine: see `esxcli system uuid get`"
+        ))
+    })?;
+    let subject = match (&host, &system_uuid) {
+        (Some(host), _) => format!("host/{host}"),
+        (None, Some(uuid)) => format!("machine/{uuid}"),
+        (None, None) => {
+            return Err(ApiError::bad_request("a token is for a `host`, or for a `system_uuid`: say one"));
+        }
+    };
+    let (token, hash) = parts.token_maker.make().map_err(|error| ApiError::internal(error.to_string()))?;
     let created = wall_now();
     let expires = created.plus(Millis::from_secs(ttl_secs));
+    let detail =
+        json!({ "expires": expires, "system_uuid": system_uuid, "group": group, "approval": approval });
     let stored_token = NewToken {
-        hash: token.hash().0,
-        host: Some(host.clone()),
-        group: None,
+        hash: hash.0,
+        host: host.clone(),
+        system_uuid: system_uuid.clone(),
+        group,
         expires,
         created_by: OPERATOR.to_owned(),
         created,
+        needs_approval: approval,
     };
     let mut tx = parts.db.begin().await?;
     stored::create(&mut tx, &stored_token).await?;
-    note(&mut tx, "token.created", format!("host/{host}"), json!({ "expires": expires })).await?;
+    note(&mut tx, "token.created", subject, detail).await?;
     tx.commit().await?;
-    Ok(Json(TokenView { host, token: token.reveal().to_owned(), expires }))
+    Ok(Json(TokenView { host, system_uuid, approval, token: token.reveal().to_owned(), expires }))
 }

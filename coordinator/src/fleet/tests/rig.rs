@@ -1,8 +1,13 @@
 //! A running fleet on a loopback port and a test agent that speaks real TLS and gRPC to it.
 
 use crate::fleet::*;
-use crate::trust::memory::MemoryTokens;
-use crate::trust::{Authority, OrderKey, Token, crypto, issue_token};
+use crate::store::Db;
+use crate::store::identities::{self, Binding};
+use crate::store::tokens::{self, NewToken};
+use crate::tasks::identities::StoredIdentities;
+use crate::trust::{
+    Authority, AuthorityFiles, HostCertificate, OrderKey, Token, TokenKey, crypto, peer_of_chain,
+};
 use hyper_util::rt::TokioIo;
 use model::{
     ApplyOutcome, ApplyPhase, BootId, ChangeId, Generation, HostId, Millis, ObservedNetwork, Order, Wall,
@@ -14,6 +19,7 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -69,15 +75,31 @@ impl ConfirmDecider for OneVerdict {
 
 /// A fleet with everything around it.
 pub struct Rig {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     pub authority: Arc<Authority>,
     pub order_key: Arc<OrderKey>,
-    pub tokens: Arc<MemoryTokens>,
+    pub db: Db,
+    token_key: TokenKey,
     pub confirm: Arc<OneVerdict>,
     pub server: FleetServer,
     pub fleet: FleetHandle,
     pub events: mpsc::Receiver<FleetEvent>,
     pub address: SocketAddr,
+    known: Mutex<BTreeMap<String, Identity>>,
+}
+
+/// A token for a host, to be changed as needed.
+pub fn token_for(name: &str) -> NewToken {
+    NewToken {
+        hash: String::new(),
+        host: Some(host(name)),
+        system_uuid: None,
+        group: None,
+        expires: wall_now().plus(Millis(60_000)),
+        created_by: "test".into(),
+        created: wall_now(),
+        needs_approval: true,
+    }
 }
 
 impl Rig {
@@ -87,21 +109,35 @@ impl Rig {
 
     pub async fn start_with(settings: FleetSettings, verdict: Result<Verdict, Undecided>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let authority = Arc::new(Authority::create(dir.path(), "pointsman.test", wall_now()).unwrap());
-        let tokens = Arc::new(MemoryTokens::default());
+        let files = AuthorityFiles::new(&dir.path().join("ca"), None);
+        let authority = Arc::new(files.create("pointsman.test", None, wall_now()).unwrap());
+        let token_key = files.token_key().unwrap();
+        let db = Db::open(&format!("sqlite://{}", dir.path().join("p.db").display())).await.unwrap();
         let confirm = Arc::new(OneVerdict { verdict, asked: Mutex::default() });
         let order_key = Arc::new(OrderKey::open_or_make(&dir.path().join("order.key")).unwrap());
         let parts = FleetParts {
             authority: Arc::clone(&authority),
             order_key: Arc::clone(&order_key),
             certificate: authority.issue_server(&["127.0.0.1".into()], wall_now()).unwrap(),
-            tokens: tokens.clone(),
+            identities: Arc::new(StoredIdentities::new(db.clone(), token_key.clone())),
             confirm: confirm.clone(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (server, fleet, events) = start(listener, settings, parts).unwrap();
         let address = server.local_address();
-        Self { _dir: dir, authority, order_key, tokens, confirm, server, fleet, events, address }
+        Self {
+            dir,
+            authority,
+            order_key,
+            db,
+            token_key,
+            confirm,
+            server,
+            fleet,
+            events,
+            address,
+            known: Mutex::default(),
+        }
     }
 
     /// The next event that is no refusal.
@@ -123,14 +159,61 @@ impl Rig {
         }
     }
 
+    /// A token for a host that needs no approval.
     pub async fn token(&self, name: &str) -> Token {
-        issue_token(self.tokens.as_ref(), host(name), wall_now(), Millis(60_000)).await.unwrap()
+        self.token_like(NewToken { needs_approval: false, ..token_for(name) }).await
     }
 
-    /// A connection with a certificate of this rig's authority.
+    /// A token like this one.
+    pub async fn token_like(&self, new: NewToken) -> Token {
+        let token = Token::generate(&self.authority.fingerprint()).unwrap();
+        let mut tx = self.db.begin().await.unwrap();
+        tokens::create(&mut tx, &NewToken { hash: self.token_key.hash(&token).0, ..new }).await.unwrap();
+        tx.commit().await.unwrap();
+        token
+    }
+
+    /// The host is enrolled with the key of this identity.
+    pub async fn bind(&self, name: &str, identity: &Identity) {
+        let peer = peer_of_chain(&identity.chain, self.authority.trust_domain()).unwrap();
+        let binding = Binding { host: &host(name), key: &peer.key, system_uuid: None, group: None };
+        let mut tx = self.db.begin().await.unwrap();
+        identities::bind(&mut tx, &binding, wall_now()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// The same authority once more.
+    pub fn reopened_authority(&self) -> Authority {
+        Authority::open(&self.dir.path().join("ca")).unwrap()
+    }
+
+    /// Actions of the audit trail, newest first.
+    pub async fn audited(&self) -> Vec<String> {
+        let entries = crate::store::audit::list(&self.db, 100).await.unwrap();
+        entries.into_iter().map(|entry| entry.action).collect()
+    }
+
+    /// A connection of an enrolled host.
     pub async fn dial(&self, name: &str) -> AgentClient<Channel> {
+        let identity = self.identity(name).await;
+        self.dial_as(&identity).await
+    }
+
+    /// The identity of a host: made and enrolled at the first call.
+    pub async fn identity(&self, name: &str) -> Identity {
+        let known = self.known.lock().unwrap().get(name).cloned();
+        if let Some(identity) = known {
+            return identity;
+        }
         let identity = Identity::signed_by(&self.authority, name, wall_now());
-        client(self.address, &self.authority, Some(&identity)).await.unwrap()
+        self.bind(name, &identity).await;
+        self.known.lock().unwrap().insert(name.to_owned(), identity.clone());
+        identity
+    }
+
+    /// A connection with this identity.
+    pub async fn dial_as(&self, identity: &Identity) -> AgentClient<Channel> {
+        client(self.address, &self.authority, Some(identity)).await.unwrap()
     }
 
     /// An agent with an open stream: hello said, welcome and event received.
@@ -155,16 +238,23 @@ pub fn request() -> (KeyPair, String) {
     (key, request.pem().unwrap())
 }
 
+impl Clone for Identity {
+    fn clone(&self) -> Self {
+        Self { chain: self.chain.clone(), key: self.key.clone_key() }
+    }
+}
+
 impl Identity {
-    pub fn new(certificate_pem: &str, key: &KeyPair) -> Self {
-        let certificate = CertificateDer::from_pem_slice(certificate_pem.as_bytes()).unwrap();
+    pub fn new(chain_pem: &str, key: &KeyPair) -> Self {
+        let chain = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).map(Result::unwrap).collect();
         let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
-        Self { chain: vec![certificate], key }
+        Self { chain, key }
     }
 
     pub fn signed_by(authority: &Authority, name: &str, at: Wall) -> Self {
         let (key, csr) = request();
-        Self::new(&authority.sign_host_csr(&csr, &host(name), at).unwrap(), &key)
+        let HostCertificate { chain_pem, .. } = authority.sign_host_csr(&csr, &host(name), at).unwrap();
+        Self::new(&chain_pem, &key)
     }
 }
 
@@ -179,9 +269,9 @@ impl Identity {
     }
 }
 
-fn client_config(trusted: &Authority, identity: Option<&Identity>) -> ClientConfig {
+pub fn client_config(trusted: &Authority, identity: Option<&Identity>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
-    roots.add(trusted.certificate_der().clone()).unwrap();
+    roots.add(trusted.root_der().clone()).unwrap();
     let builder = ClientConfig::builder_with_provider(crypto())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .unwrap()
@@ -202,9 +292,24 @@ pub async fn tls(
     trusted: &Authority,
     identity: Option<&Identity>,
 ) -> std::io::Result<TlsStream<TcpStream>> {
-    let connector = TlsConnector::from(Arc::new(client_config(trusted, identity)));
-    let tcp = TcpStream::connect(address).await?;
-    connector.connect(ServerName::from(address.ip()), tcp).await
+    tls_with(address, Arc::new(client_config(trusted, identity))).await
+}
+
+/// One TLS connection with this configuration.
+pub async fn tls_with(
+    address: SocketAddr,
+    config: Arc<ClientConfig>,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    tls_over(TcpStream::connect(address).await?, address, config).await
+}
+
+/// TLS over a connection that stands.
+pub async fn tls_over(
+    tcp: TcpStream,
+    address: SocketAddr,
+    config: Arc<ClientConfig>,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    TlsConnector::from(config).connect(ServerName::from(address.ip()), tcp).await
 }
 
 /// Gives out one connection, once.
@@ -257,6 +362,7 @@ pub fn hello(instance: &str) -> AgentHello {
         committed_generation: Generation(3),
         open_change: None,
         phase: ApplyPhase::Idle,
+        system_uuid: String::new(),
         approver_set_version: 0,
         approval_mode: model::ApprovalMode::Off,
     }

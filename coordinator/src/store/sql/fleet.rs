@@ -1,4 +1,4 @@
-//! Statements on hosts, groups, tokens, meta and leases. See the rules in `sql`.
+//! Statements on hosts, groups, meta and leases. See the rules in `sql`.
 
 use super::Bulk;
 
@@ -40,11 +40,6 @@ statements! {
             AND (CAST($2 AS TEXT) IS NULL OR group_id = CAST($2 AS TEXT))
             AND (CAST($3 AS TEXT) IS NULL OR status = CAST($3 AS TEXT))
         ORDER BY id LIMIT $4";
-    HOST_ENROL = "INSERT INTO hosts (id, group_id, labels, status, listed, enrolled_at, created_at)
-        VALUES ($1, $2, '{}', 'enrolled', FALSE, $3, $3)
-        ON CONFLICT (id) DO UPDATE SET status = 'enrolled', enrolled_at = excluded.enrolled_at,
-            group_id = COALESCE(hosts.group_id, excluded.group_id)";
-    HOST_SET_STATUS = "UPDATE hosts SET status = $2 WHERE id = $1";
     HOST_NOTE_AGENT = "UPDATE hosts SET agent_version = $2, boot_id = $3, last_seen_at = $4 WHERE id = $1";
     /// A host may hold more than we gave out, e.g. after our database came back from a backup.
     HOST_NOTE_HELD = "UPDATE hosts SET generation_allocated = $2 WHERE id = $1 AND generation_allocated < $2";
@@ -69,17 +64,6 @@ statements! {
         WHERE id = $1 AND committed_desired IS NOT NULL";
     HOSTS_COMMITTED_PAGE = "SELECT id, generation_committed, committed_change, committed_desired FROM hosts
         WHERE id > $1 AND committed_desired IS NOT NULL ORDER BY id LIMIT $2";
-
-    TOKEN_CREATE = "INSERT INTO enrolment_tokens (hash, host_id, group_id, expires_at, created_by, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING";
-    /// One statement, so that two takers cannot both win.
-    TOKEN_TAKE = "UPDATE enrolment_tokens SET used_at = $3, used_by = $2
-        WHERE hash = $1 AND used_at IS NULL AND expires_at > $3 AND (host_id IS NULL OR host_id = $2)
-        RETURNING group_id, created_by";
-    TOKEN_GET = "SELECT hash, host_id, group_id, expires_at, created_by, created_at, used_at, used_by
-        FROM enrolment_tokens WHERE hash = $1";
-    TOKENS_LIST = "SELECT hash, host_id, group_id, expires_at, created_by, created_at, used_at, used_by
-        FROM enrolment_tokens ORDER BY created_at, hash";
 }
 
 bulk_statements! {

@@ -26,12 +26,14 @@ macro_rules! bulk_statements {
 
 mod changes;
 mod fleet;
+mod identities;
 mod observed;
 mod records;
 mod releases;
 
 pub use changes::*;
 pub use fleet::*;
+pub use identities::*;
 pub use observed::*;
 pub use records::*;
 pub use releases::*;
@@ -75,7 +77,8 @@ impl Bulk {
 /// Every statement with its name; multi-row ones with two rows.
 #[cfg(test)]
 pub fn registry() -> Vec<(&'static str, String)> {
-    let single = [fleet::ALL, observed::ALL, changes::ALL, records::ALL, releases::ALL].concat();
+    let single =
+        [fleet::ALL, identities::ALL, observed::ALL, changes::ALL, records::ALL, releases::ALL].concat();
     let bulk = [fleet::BULK, observed::BULK, changes::BULK, releases::BULK].concat();
     let single = single.into_iter().map(|(name, text)| (name, text.to_owned()));
     single.chain(bulk.into_iter().map(|(name, form)| (name, form.text(2)))).collect()

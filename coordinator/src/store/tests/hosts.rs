@@ -3,6 +3,7 @@
 use super::fixtures::{accept, acceptance, add_hosts, desired, group, host, known};
 use super::{assert_not_found, for_each_db, in_tx};
 use crate::store::hosts::{self, CommitHost, HostFilter, HostStatus};
+use crate::store::identities;
 use model::{BootId, DriftPolicy, Generation, GroupDocument, HostId, HostSelector, Wall};
 use std::collections::BTreeMap;
 
@@ -53,12 +54,12 @@ async fn a_host_may_enrol_before_any_document_names_it() {
         in_tx!(db, tx => hosts::enrol(&mut tx, &new, Some(&group("lab")), Wall(12))).unwrap();
         let stored = hosts::get(&db, &new).await.unwrap().unwrap();
         assert_eq!(stored.group, Some(group("prod")), "the documents win");
-        in_tx!(db, tx => hosts::set_status(&mut tx, &new, HostStatus::Quarantined)).unwrap();
+        in_tx!(db, tx => identities::set_status(&mut tx, &new, HostStatus::Quarantined, Some("why"), Wall(12))).unwrap();
         in_tx!(db, tx => hosts::note_agent(&mut tx, &new, "0.1.0", &BootId("b\0".into()), Wall(13))).unwrap();
         let stored = hosts::get(&db, &new).await.unwrap().unwrap();
         assert_eq!((stored.status, stored.last_seen), (HostStatus::Quarantined, Some(Wall(13))));
         assert_eq!(stored.boot_id, Some(BootId("b\u{fffd}".into())));
-        assert_not_found(in_tx!(db, tx => hosts::set_status(&mut tx, &host("nobody"), HostStatus::Revoked)));
+        assert_not_found(in_tx!(db, tx => identities::set_status(&mut tx, &host("nobody"), HostStatus::Revoked, None, Wall(13))));
     })
     .await;
 }

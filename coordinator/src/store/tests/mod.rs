@@ -6,6 +6,7 @@
 mod changes;
 mod fixtures;
 mod hosts;
+mod identities;
 mod inconsistent;
 mod observations;
 mod open;

@@ -152,6 +152,8 @@ fn token(hash: &str) -> NewToken {
         expires: Wall(100),
         created_by: "user:ann".into(),
         created: Wall(1),
+        system_uuid: None,
+        needs_approval: true,
     }
 }
 
@@ -164,7 +166,7 @@ async fn a_token_is_taken_once_however_many_try() {
             let db = db.clone();
             tasks.spawn(async move {
                 let name = host(&format!("h{n}"));
-                in_tx!(db, tx => tokens::take(&mut tx, "t1", &name, Wall(50))).unwrap()
+                in_tx!(db, tx => tokens::take(&mut tx, "t1", &name, None, Wall(50))).unwrap()
             });
         }
         let results = tasks.join_all().await;
@@ -179,17 +181,28 @@ async fn a_token_is_taken_once_however_many_try() {
 #[tokio::test]
 async fn a_token_is_refused_for_a_reason() {
     for_each_db(async |db| {
-        let bound = NewToken { host: Some(host("a")), ..token("t1") };
-        in_tx!(db, tx => tokens::create(&mut tx, &bound)).unwrap();
-        assert!(in_tx!(db, tx => tokens::create(&mut tx, &bound)).is_err(), "twice the same");
-        let take = async |hash: &'static str, name: &'static str, now| {
-            in_tx!(db, tx => tokens::take(&mut tx, hash, &host(name), Wall(now))).unwrap()
+        let take = async |hash: &str, name: &str, uuid: Option<&str>, now| {
+            in_tx!(db, tx => tokens::take(&mut tx, hash, &host(name), uuid, Wall(now))).unwrap()
         };
-        assert_eq!(take("other", "a", 50).await, TakeToken::Refused(TokenRefusal::Unknown));
-        assert_eq!(take("t1", "b", 50).await, TakeToken::Refused(TokenRefusal::OtherHost));
-        assert_eq!(take("t1", "a", 100).await, TakeToken::Refused(TokenRefusal::Expired));
-        assert_eq!(take("t1", "a", 99).await, TakeToken::Taken { group: Some(group("lab")) });
-        assert_eq!(take("t1", "a", 99).await, TakeToken::Refused(TokenRefusal::Used));
+        let add = async |new: NewToken| in_tx!(db, tx => tokens::create(&mut tx, &new));
+        for hash in ["t1", "t2", "t3", "t4"] {
+            let system_uuid = (hash == "t3").then(|| "u1".to_owned());
+            add(NewToken { host: Some(host("a")), system_uuid, ..token(hash) }).await.unwrap();
+        }
+        assert!(add(token("t1")).await.is_err(), "twice the same");
+        let refused = TakeToken::Refused;
+        assert_eq!(take("other", "a", None, 50).await, refused(TokenRefusal::Unknown));
+        assert_eq!(take("t1", "b", None, 50).await, refused(TokenRefusal::OtherHost));
+        assert_eq!(
+            take("t1", "a", None, 50).await,
+            refused(TokenRefusal::Used),
+            "right or wrong, it is dead"
+        );
+        assert_eq!(take("t2", "a", None, 100).await, refused(TokenRefusal::Expired));
+        assert_eq!(take("t3", "a", None, 50).await, refused(TokenRefusal::OtherMachine));
+        let TakeToken::Taken(taken) = take("t4", "a", Some("u9"), 99).await else { panic!() };
+        assert_eq!((taken.group, taken.needs_approval), (Some(group("lab")), true));
+        assert_eq!(take("t4", "a", None, 99).await, refused(TokenRefusal::Used));
     })
     .await;
 }

@@ -5,12 +5,12 @@ use super::{assert_not_found, count, for_each_db};
 use crate::store::observations::RecordedObservation;
 use crate::store::outcomes::RecordedOutcome;
 use crate::store::{StoreError, hosts, outcomes, writer};
-use crate::trust::Receipt;
+use crate::trust::{HostChain, Receipt};
 use model::{DriftReport, Generation, OutcomeKind, Wall};
 use std::collections::BTreeMap;
 
 fn receipt() -> Receipt {
-    Receipt { outcome_json: b"{}".to_vec(), signature: vec![1], certificate: vec![2] }
+    Receipt { outcome_json: b"{}".to_vec(), signature: vec![1], certificate: HostChain::leaf(&[2]) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,5 @@
-//! Refusals in the audit trail, few enough that nobody can fill it: [`ENTRIES_MAX`] per kind and subject within [`SPAN`], then
-//! the number of those that were not told.
+//! Refusals in the audit trail, few enough that nobody can fill it: [`ENTRIES_MAX`] per kind and subject within [`SPAN`], and
+//! ever fewer while it goes on; then the number of those that were not told.
 //!
 //! Owns: the counts, in memory. Must not: write. Called by a lane of the intake.
 
@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 /// The time in which entries about the same kind and subject are counted.
 pub(super) const SPAN: Millis = Millis(60_000);
+/// The time grows up to this while the same goes on: a revoked host whose agent nobody stopped asks for months.
+pub(super) const SPAN_MAX: Millis = Millis(60 * 60_000);
 /// Entries about the same kind and subject within [`SPAN`].
 pub(super) const ENTRIES_MAX: u32 = 10;
 /// Kinds and subjects remembered by one lane; more are counted under one subject.
@@ -20,13 +22,14 @@ const OTHERS: &str = "remote/others";
 /// What was told since, and what was not.
 struct Told {
     since: Wall,
+    span: Millis,
     entries: u32,
     left_out: u64,
 }
 
 impl Told {
     fn is_over(&self, now: Wall) -> bool {
-        now.0.saturating_sub(self.since.0) >= SPAN.0
+        now.0.saturating_sub(self.since.0) >= self.span.0
     }
 }
 
@@ -52,10 +55,12 @@ impl RefusalLog {
             key.1 = OTHERS.to_owned();
         }
         let subject = key.1.clone();
-        let fresh = |left_out| Told { since: now, entries: 0, left_out };
-        let told = self.told.entry(key).or_insert_with(|| fresh(0));
+        let fresh = |span, left_out| Told { since: now, span, entries: 0, left_out };
+        let told = self.told.entry(key).or_insert_with(|| fresh(SPAN, 0));
         if told.is_over(now) {
-            *told = fresh(told.left_out);
+            let goes_on = told.left_out > 0;
+            let span = if goes_on { Millis(told.span.0.saturating_mul(2).min(SPAN_MAX.0)) } else { SPAN };
+            *told = fresh(span, told.left_out);
         }
         if told.entries >= ENTRIES_MAX {
             told.left_out = told.left_out.saturating_add(1);

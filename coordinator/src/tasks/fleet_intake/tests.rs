@@ -54,6 +54,7 @@ fn connected_with_set(host: &str, session: u64, approver_set_version: u64) -> Fl
         committed_generation: Generation(7),
         open_change: None,
         phase: ApplyPhase::Idle,
+        system_uuid: String::new(),
         approver_set_version,
         approval_mode: ApprovalMode::Enforce,
     };
@@ -68,7 +69,7 @@ fn connected_with_set(host: &str, session: u64, approver_set_version: u64) -> Fl
 /// Signed by nobody: what arrives here was checked before.
 fn receipt(outcome: &ApplyOutcome) -> Receipt {
     let outcome_json = serde_json::to_vec(outcome).unwrap();
-    Receipt { outcome_json, signature: vec![1], certificate: vec![2] }
+    Receipt { outcome_json, signature: vec![1], certificate: crate::trust::HostChain::leaf(&[2]) }
 }
 
 async fn actions(world: &World) -> Vec<String> {
@@ -76,16 +77,18 @@ async fn actions(world: &World) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_host_with_a_certificate_but_no_row_is_adopted_with_the_generation_it_holds() {
-    let world = World::new(&[]).await;
+async fn a_host_that_connects_is_stored_with_the_generation_it_holds() {
+    let world = World::new(&["h01"]).await;
     let mut intake = intake(&world);
     intake.take(connected("h01", 1)).await.unwrap();
     let host = hosts::get(&world.db, &id("h01")).await.unwrap().unwrap();
     assert_eq!((host.status, host.generation_allocated), (hosts::HostStatus::Enrolled, Generation(7)));
     assert_eq!(host.agent_version.as_deref(), Some("0.1.0"));
-    assert!(actions(&world).await.contains(&"host.adopted".to_owned()));
-    intake.observation(&id("h02"), observed(), "hash".to_owned()).await.unwrap();
-    assert!(observations::latest(&world.db, &id("h02")).await.unwrap().is_some());
+    intake.observation(&id("h01"), observed(), "hash".to_owned()).await.unwrap();
+    assert!(observations::latest(&world.db, &id("h01")).await.unwrap().is_some());
+    // Nobody becomes a host by speaking: the gate of the fleet lets only enrolled ones in.
+    assert!(intake.take(connected("h02", 1)).await.is_err());
+    assert_eq!(hosts::get(&world.db, &id("h02")).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -162,17 +165,22 @@ async fn drift_is_stored_and_audited_when_it_changes_only() {
 
 #[tokio::test]
 async fn events_of_all_lanes_are_dealt_with_before_the_end() {
+    let names: Vec<String> = (0..40).map(|number| format!("h{number:02}")).collect();
     let world = World::new(&[]).await;
+    for name in &names {
+        world.enrol(name).await;
+    }
     let (events, queue) = mpsc::channel(64);
     let running = tokio::spawn(run(intake(&world).parts, queue));
-    for number in 0..40 {
-        events.send(connected(&format!("h{number:02}"), number)).await.unwrap();
+    for name in &names {
+        events.send(connected(name, 1)).await.unwrap();
     }
     drop(events);
     running.await.unwrap();
-    eventually("all hosts are known", async || {
+    eventually("all hosts are noted", async || {
         let page = hosts::list(&world.db, &hosts::HostFilter::default(), None, 100).await.unwrap();
-        (page.items.len() == 40).then_some(())
+        let noted = page.items.iter().filter(|host| host.agent_version.is_some()).count();
+        (noted == 40).then_some(())
     })
     .await;
 }

@@ -44,7 +44,7 @@ fn what_does_not_fit_is_refused_by_its_word() {
         "receipt_signature"
     );
     assert_eq!(word(&Receipt { signature: vec![], ..good.clone() }), "receipt_missing");
-    assert_eq!(word(&Receipt { certificate: b"no".to_vec(), ..good.clone() }), "receipt_certificate");
+    assert_eq!(word(&Receipt { certificate: HostChain::leaf(b"no"), ..good.clone() }), "receipt_certificate");
     assert!(matches!(other.check_host(&host("esx01")), Err(ReceiptError::OtherHost { .. })));
 }
 
@@ -52,10 +52,10 @@ fn what_does_not_fit_is_refused_by_its_word() {
 fn an_auditor_trusts_the_authority_that_is_named_in_its_time_only() {
     let (ours, theirs) = (authority(), authority());
     let good = receipt(&ours, "esx01", &KeyPair::generate().unwrap());
-    let trusted = TrustedAuthorities::new(std::slice::from_ref(ours.certificate_der())).unwrap();
+    let trusted = TrustedAuthorities::new(std::slice::from_ref(ours.root_der())).unwrap();
     assert_eq!(trusted.check(&good, NOW), Ok(()));
     let years = Wall(NOW.0 + 3 * 365 * 24 * 60 * 60 * 1000);
     assert!(matches!(trusted.check(&good, years), Err(ReceiptError::Authority(_))));
-    let others = TrustedAuthorities::new(std::slice::from_ref(theirs.certificate_der())).unwrap();
+    let others = TrustedAuthorities::new(std::slice::from_ref(theirs.root_der())).unwrap();
     assert!(matches!(others.check(&good, NOW), Err(ReceiptError::Authority(_))));
 }

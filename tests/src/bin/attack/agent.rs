@@ -100,6 +100,7 @@ fn hello(name: &str) -> AgentHello {
         committed_generation: Generation(1),
         open_change: None,
         phase: ApplyPhase::Idle,
+        system_uuid: String::new(),
         approver_set_version: 0,
         approval_mode: model::ApprovalMode::Off,
     }
@@ -195,7 +196,12 @@ impl Outside {
     }
 
     fn enrol(&mut self, action: &str, host: &str, token: &str, csr_pem: String) -> Result<Told> {
-        let request = v1::EnrolRequest { token: token.to_owned(), host_id: host.to_owned(), csr_pem };
+        let request = v1::EnrolRequest {
+            token: token.to_owned(),
+            host_id: host.to_owned(),
+            csr_pem,
+            system_uuid: String::new(),
+        };
         self.attempt(&[action], async |this| this.dial(None).await?.try_enrol(request).await)
     }
 }
@@ -281,6 +287,7 @@ fn token_reused(at: &mut Outside) -> Result<Told> {
         token: token.clone(),
         host: HostId::new(NOBODY).map_err(anyhow::Error::msg)?,
         csr_pem: request.clone(),
+        system_uuid: String::new(),
     };
     let first = at.attempt(&[], async |this| {
         this.dial(None).await?.try_enrol(v1::EnrolRequest::from(question)).await

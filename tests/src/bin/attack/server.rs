@@ -52,6 +52,14 @@ impl Agent for Service {
         Err(Status::unimplemented("not here"))
     }
 
+    async fn renew(&self, _: Request<v1::RenewRequest>) -> Result<Response<v1::RenewResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn recover(&self, _: Request<v1::RecoverRequest>) -> Result<Response<v1::RecoverResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
     async fn session(
         &self,
         request: Request<Streaming<v1::AgentMessage>>,

@@ -96,17 +96,21 @@ impl Says {
 /// A certificate authority in the wrong hands.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    /// Its certificate.
+    /// The certificate of the key that signs.
+    signing: CertificateDer<'static>,
+    /// The certificate that the others trust.
     pub certificate: CertificateDer<'static>,
 }
 
 impl Authority {
-    /// The coordinator's own, stolen with its machine.
+    /// The coordinator's own, stolen with its machine: the key it works with.
     pub fn stolen(folder: &Path) -> Result<Self> {
-        let key = std::fs::read_to_string(folder.join("ca.key")).context("no authority's key to steal")?;
+        let key = std::fs::read_to_string(folder.join("intermediate.key"));
+        let key = KeyPair::from_pem(&key.context("no authority's key to steal")?)?;
+        let signing = CertificateDer::from_pem_file(folder.join("intermediate.pem"))?;
         let certificate = CertificateDer::from_pem_file(folder.join("ca.pem"))?;
-        let issuer = Issuer::from_ca_cert_der(&certificate, KeyPair::from_pem(&key)?)?;
-        Ok(Self { issuer, certificate })
+        let issuer = Issuer::from_ca_cert_der(&signing, key)?;
+        Ok(Self { issuer, signing, certificate })
     }
 
     /// One of the attacker's own, which calls itself as the coordinator's does.
@@ -120,7 +124,7 @@ impl Authority {
         params.subject_alt_names = vec![SanType::URI(format!("spiffe://{DOMAIN}").try_into()?)];
         let certificate = params.self_signed(&key)?.der().clone();
         let issuer = Issuer::from_ca_cert_der(&certificate, key)?;
-        Ok(Self { issuer, certificate })
+        Ok(Self { issuer, signing: certificate.clone(), certificate })
     }
 
     /// A key of the attacker's with a certificate that says this.
@@ -144,7 +148,7 @@ impl Authority {
         params.not_after = epoch + Duration::from_secs(end);
         let leaf = params.signed_by(&key, &self.issuer)?;
         Ok(Identity {
-            chain: vec![leaf.der().clone(), self.certificate.clone()],
+            chain: vec![leaf.der().clone(), self.signing.clone()],
             key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
         })
     }

@@ -97,9 +97,7 @@ fn a_whole_export_is_whole_and_knows_a_kept_head() {
     let good = lines(&records);
     let trusted = Trusted {
         head: Some(records[1].hash.clone()),
-        authorities: Some(
-            TrustedAuthorities::new(std::slice::from_ref(authority.certificate_der())).unwrap(),
-        ),
+        authorities: Some(TrustedAuthorities::new(std::slice::from_ref(authority.root_der())).unwrap()),
     };
     let head = Head { sequence: 3, hash: records[2].hash.clone() };
     let whole = FileVerdict::Intact { entries: 3, receipts: 1, head, kept: Some(2) };
@@ -169,7 +167,7 @@ fn receipts_must_fit_key_host_words_and_authority() {
     let entry = detail(&stranger, "esx01", &committed, &committed);
     let export = lines(&chain(vec![("host.committed", "host/esx01", entry)]));
     assert!(matches!(check(&export, &Trusted::default()), FileVerdict::Intact { .. }));
-    let ours = TrustedAuthorities::new(std::slice::from_ref(authority.certificate_der())).unwrap();
+    let ours = TrustedAuthorities::new(std::slice::from_ref(authority.root_der())).unwrap();
     let verdict = check(&export, &Trusted { head: None, authorities: Some(ours) });
     assert!(matches!(verdict, FileVerdict::Broken { line: 1, .. }), "{verdict:?}");
 }

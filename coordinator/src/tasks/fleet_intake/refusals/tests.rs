@@ -27,6 +27,26 @@ fn a_flood_is_a_few_entries_and_a_count() {
 }
 
 #[test]
+fn what_goes_on_for_days_is_told_ever_less_and_anew_after_a_quiet_time() {
+    let mut log = RefusalLog::default();
+    let revoked = refusal(RefusalKind::Revoked, Some("esx01"));
+    let day = 24 * 60 * 60;
+    let mut told_on = |from: u64| {
+        (from..from + day).filter(|second| log.entry(&revoked, Wall(second * 1000)).is_some()).count()
+    };
+    let (first, second) = (told_on(0), told_on(day));
+    let per_day = 24 * ENTRIES_MAX as usize;
+    assert!(second <= per_day && first <= per_day + 7 * ENTRIES_MAX as usize, "{first} {second}");
+    // One that comes after a quiet time ends the row; the next ones are told by the minute again.
+    let quiet = Wall(3 * day * 1000);
+    assert!(log.entry(&revoked, quiet).is_some_and(|entry| entry.detail["left_out_before"] != 0));
+    let (later, anew) = (quiet.plus(SPAN_MAX), quiet.plus(SPAN_MAX).plus(SPAN));
+    assert!(log.entry(&revoked, later).is_some());
+    assert!((0..50).filter(|_| log.entry(&revoked, later).is_some()).count() < 50);
+    assert!(log.entry(&revoked, anew).is_some(), "the time is short again");
+}
+
+#[test]
 fn many_subjects_end_in_one() {
     let mut log = RefusalLog::default();
     let refused = |n: usize| refusal(RefusalKind::Token, Some(&format!("h{n}")));

@@ -1,4 +1,4 @@
-//! When a certificate is valid. Reads the few bytes of DER that are needed; must not judge.
+//! When a certificate is valid. Reads the few bytes of DER that are needed; must not judge. Called by the renewal and the doctor.
 
 /// Tags of DER.
 const SEQUENCE: u8 = 0x30;
@@ -7,7 +7,7 @@ const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
 /// Not before and not after, in seconds since 1970; none when it is not a certificate.
-pub(super) fn validity(der: &[u8]) -> Option<(u64, u64)> {
+pub fn validity(der: &[u8]) -> Option<(u64, u64)> {
     let (outer, _) = element(der, SEQUENCE)?;
     let (mut body, _) = element(outer, SEQUENCE)?;
     if let Some((_, rest)) = element(body, VERSION) {
@@ -72,4 +72,16 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let before = year * 365 + year / 4 - year / 100 + year / 400;
     (before + (month * 153 + 2) / 5 + day - 1).checked_sub(719_468)
+}
+
+/// When a certificate is to be renewed, in seconds since 1970: at half of its life.
+#[must_use]
+pub fn half(from: u64, until: u64) -> u64 {
+    from + until.saturating_sub(from) / 2
+}
+
+/// From when on a certificate that was not renewed shows that something is wrong: at three quarters of its life.
+#[must_use]
+pub fn late(from: u64, until: u64) -> u64 {
+    half(half(from, until), until)
 }
