@@ -10,6 +10,7 @@
 //! ```
 
 mod error;
+mod forge;
 mod operations;
 mod token_file;
 
@@ -17,6 +18,7 @@ mod token_file;
 mod tests;
 
 pub use error::ServeError;
+pub use forge::ForgeSide;
 pub use operations::OperatorActions;
 
 use crate::api::{self, ApiParts, TokenMaker};
@@ -65,6 +67,8 @@ pub struct Parts {
     pub progress: ProgressBoard,
     /// Reviews what is not merged yet.
     pub reviewer: Reviewer,
+    /// What speaks with the forge.
+    pub forge: ForgeSide,
     /// The settings.
     pub settings: Arc<Settings>,
     /// The operators' token.
@@ -104,6 +108,7 @@ impl App {
     pub async fn start(settings: Settings) -> Result<Self, ServeError> {
         let settings = Arc::new(settings);
         make_state_dir(&settings.state_dir)?;
+        let forge = forge::open(&settings)?;
         let operator_token = token_file::read_or_make(&settings.operator_token_file())?;
         let files = settings.authority_files();
         let authority = Arc::new(open_authority(&settings, &files)?);
@@ -143,21 +148,16 @@ impl App {
         };
         let (driver, driving) = rollout_driver::spawn(driver_parts, stopped.clone());
         let progress = ProgressBoard::default();
-        let intake_parts = IntakeParts {
-            db: db.clone(),
-            writer: writer.clone(),
-            fleet: Arc::new(fleet.clone()),
-            rollouts: driver.clone(),
-            repo: nudge_repo.clone(),
-            progress: progress.clone(),
-        };
+        let intake_parts = intake_parts(&db, &writer, &fleet, &driver, &nudge_repo, &progress);
         let intake = tokio::spawn(fleet_intake::run(intake_parts, events));
         let poll = settings.repository.poll;
         let reviewer = Reviewer::new(db.clone(), mirror.clone());
         let syncing = signals.spawn(db.clone(), mirror, driver.clone(), poll, stopped.clone());
         let seeing = fleet_intake::flush_last_seen(fleet.clone(), writer.clone(), stopped.clone());
         let watching = identities::watch(db.clone(), fleet.clone(), stopped.clone());
-        let parts = Parts { db, fleet, nudge_repo, driver, progress, reviewer, settings, operator_token };
+        let (forge, following) = forge::start(forge, &db, &reviewer, &nudge_repo, stopped.clone());
+        let parts =
+            Parts { db, fleet, nudge_repo, driver, progress, reviewer, forge, settings, operator_token };
         let token_maker = Arc::new(TokenMaker { key: token_key, authority_fingerprint });
         let serving = serve_operators(operators, &parts, token_maker, stopped);
         let tasks = vec![
@@ -165,6 +165,7 @@ impl App {
             ("repository task", syncing),
             ("rollout driver", driving),
             ("last seen task", tokio::spawn(seeing)),
+            ("pull request task", following),
             ("identity watch", tokio::spawn(watching)),
         ];
         let agents_address = server.local_address();
@@ -202,6 +203,24 @@ impl App {
         drop(writer);
         end("store writer", writing).await;
         db.close().await;
+    }
+}
+
+fn intake_parts(
+    db: &Db,
+    writer: &Writer,
+    fleet: &FleetHandle,
+    driver: &RolloutHandle,
+    repo: &RepoHandle,
+    progress: &ProgressBoard,
+) -> IntakeParts {
+    IntakeParts {
+        db: db.clone(),
+        writer: writer.clone(),
+        fleet: Arc::new(fleet.clone()),
+        rollouts: driver.clone(),
+        repo: repo.clone(),
+        progress: progress.clone(),
     }
 }
 
@@ -260,14 +279,20 @@ fn serve_operators(
     mut stop: watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + Send + 'static {
     let offers = Arc::new(parts.fleet.clone());
-    let operations =
-        OperatorActions::new(parts.nudge_repo.clone(), parts.driver.clone(), offers, parts.reviewer.clone());
+    let operations = OperatorActions::new(
+        parts.nudge_repo.clone(),
+        parts.driver.clone(),
+        offers,
+        parts.reviewer.clone(),
+        parts.pulls(),
+    );
     let router = api::router(ApiParts {
         db: parts.db.clone(),
         live: Arc::new(parts.fleet.clone()),
         operations: Arc::new(operations),
         operator_token: Arc::clone(&parts.operator_token),
         token_maker,
+        hooks: parts.forge.hooks.clone(),
     });
     async move {
         let serving = axum::serve(listener, router).with_graceful_shutdown(async move {

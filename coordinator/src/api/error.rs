@@ -38,6 +38,18 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
+    pub fn unsigned(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "bad_signature", message)
+    }
+
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many", message)
+    }
+
+    pub fn too_large(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+    }
+
     pub fn no_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "no_such_route", "there is nothing here: routes are below /api/v1")
     }

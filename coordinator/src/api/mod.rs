@@ -6,6 +6,7 @@
 
 mod auth;
 mod error;
+mod hooks;
 mod page;
 mod v1;
 pub mod views;
@@ -16,6 +17,10 @@ pub(crate) mod testkit;
 mod tests;
 #[cfg(test)]
 mod tests_approval;
+
+#[cfg(test)]
+pub(crate) use hooks::routes as hook_routes;
+pub use hooks::{HOOKS_PATH, HookParts};
 
 use crate::fleet::{FleetHandle, LiveHost};
 use crate::review::ReviewFacts;
@@ -87,6 +92,9 @@ pub trait Operations: Send + Sync {
     /// Reviews a branch as if it were merged now.
     fn review_branch(&self, branch: String) -> ReviewFuture<'_>;
 
+    /// Asks the forge about every pull request now; no when there is no forge.
+    fn resync_forge(&self) -> bool;
+
     /// Lets rollouts begin that waited for what was stored just now.
     fn approvals_changed(&self) -> DoneFuture<'_>;
 
@@ -134,6 +142,8 @@ pub struct ApiParts {
     pub db: Db,
     /// The live hosts.
     pub live: Arc<dyn Live>,
+    /// The door for webhooks, when there is a forge.
+    pub hooks: Option<Arc<HookParts>>,
     /// Actions.
     pub operations: Arc<dyn Operations>,
     /// The operator's token.
@@ -145,10 +155,12 @@ pub struct ApiParts {
 /// The whole interface.
 pub fn router(parts: ApiParts) -> Router {
     let key = auth::Key::new(&parts.operator_token);
+    let hooks = hooks::routes(parts.hooks.clone());
     let guarded = v1::routes().with_state(parts).layer(from_fn_with_state(key, auth::require));
     Router::new()
         .route("/api/v1/healthz", get(async || "ok\n"))
         .nest("/api/v1", guarded)
+        .merge(hooks)
         .fallback(async || ApiError::no_route())
         .method_not_allowed_fallback(async || ApiError::no_method())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -52,6 +52,11 @@ impl Operations for Remembered {
         })
     }
 
+    fn resync_forge(&self) -> bool {
+        self.0.lock().unwrap().push("resync".to_owned());
+        true
+    }
+
     fn approvals_changed(&self) -> DoneFuture<'_> {
         Box::pin(async { self.0.lock().unwrap().push("approvals changed".to_owned()) })
     }
@@ -105,6 +110,7 @@ impl Rig {
             live: Arc::new(Nobody),
             operations,
             operator_token: TOKEN.into(),
+            hooks: None,
             token_maker: Arc::new(TokenMaker {
                 key: files.token_key().unwrap(),
                 authority_fingerprint: authority.fingerprint(),

@@ -54,6 +54,9 @@ pub enum ServeError {
     /// The mirror.
     #[error(transparent)]
     Repository(#[from] OpenError),
+    /// The forge's settings.
+    #[error(transparent)]
+    Forge(#[from] crate::forge::ForgeError),
     /// The agents' port.
     #[error("{0}")]
     Fleet(String),

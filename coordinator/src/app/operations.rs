@@ -3,6 +3,7 @@
 use crate::api::{DoneFuture, Operations, ReviewFuture, RolloutCommand, SteerError, SteerFuture};
 use crate::tasks::fleet_intake::OfferApprovers;
 use crate::tasks::proposals::Reviewer;
+use crate::tasks::pulls::PullsHandle;
 use crate::tasks::repo_sync::RepoHandle;
 use crate::tasks::rollout_driver::{RolloutCommandError, RolloutHandle, RolloutVerb};
 use model::{ApproverRotation, HostId, RolloutId};
@@ -18,6 +19,7 @@ pub struct OperatorActions {
     driver: RolloutHandle,
     approvers: Arc<dyn OfferApprovers>,
     reviewer: Reviewer,
+    pulls: Option<PullsHandle>,
 }
 
 impl OperatorActions {
@@ -28,8 +30,9 @@ impl OperatorActions {
         driver: RolloutHandle,
         approvers: Arc<dyn OfferApprovers>,
         reviewer: Reviewer,
+        pulls: Option<PullsHandle>,
     ) -> Self {
-        Self { repo, driver, approvers, reviewer }
+        Self { repo, driver, approvers, reviewer, pulls }
     }
 }
 
@@ -40,6 +43,10 @@ impl Operations for OperatorActions {
 
     fn review_branch(&self, branch: String) -> ReviewFuture<'_> {
         Box::pin(async move { self.reviewer.review(&branch, format!("refs/heads/{branch}")).await })
+    }
+
+    fn resync_forge(&self) -> bool {
+        self.pulls.as_ref().inspect(|pulls| pulls.resync()).is_some()
     }
 
     fn approvals_changed(&self) -> DoneFuture<'_> {

@@ -23,6 +23,7 @@ mod init;
 mod observed;
 mod pack;
 mod plan;
+mod resync;
 mod review;
 mod rfc;
 mod rfcs;
@@ -110,6 +111,8 @@ enum Verb {
     Status(status::Args),
     /// Ask the coordinator to read the repository now.
     Sync(sync::Args),
+    /// Ask the coordinator to look at every pull request of the forge now.
+    Resync(resync::Args),
     /// Print completion for a shell.
     Completion(completion::Args),
 }
@@ -179,6 +182,7 @@ fn dispatch(verb: Verb, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
         Verb::Audit(args) => audit::run(&args, screen),
         Verb::Status(args) => status::run(&args, screen),
         Verb::Sync(args) => sync::run(&args, screen),
+        Verb::Resync(args) => resync::run(&args, screen),
         Verb::Completion(args) => completion::run(&args, screen),
     }
 }

@@ -87,7 +87,7 @@ pub enum StatusState {
 }
 
 /// What is shown beside a commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitStatus {
     /// How it stands.
     pub state: StatusState,

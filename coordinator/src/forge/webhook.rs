@@ -10,8 +10,8 @@
 //! | GitLab, secret `whsec_..` | Standard Webhooks: `webhook-signature: v1,<base64 HMAC-SHA256 of id.timestamp.body>`, not older than 5 minutes |
 //! | GitLab, any other secret | `X-Gitlab-Token`: the secret itself |
 //!
-//! Only Standard Webhooks sign a time and the delivery's id. With the others a copied delivery can be sent again under a new
-//! id: it makes us look at the forge once more, and nothing else.
+//! Only Standard Webhooks sign a time and the delivery's id. With the others a delivery is known by its body, so that a copy
+//! under a new id is a repetition; after a week, when it is forgotten, it makes us look at the forge once more, and nothing else.
 
 use super::{ForgeKind, ForgeSettings};
 use base64::Engine as _;
@@ -203,19 +203,15 @@ impl Hooks {
         }
     }
 
-    /// The forge's id of the delivery, else a hash of the body.
+    /// The id of Standard Webhooks, which is signed; else a hash of what is signed, because the forge's own id is not: a copy
+    /// under a new id is the same delivery.
     fn delivery(&self, headers: &HeaderMap, body: &[u8]) -> String {
-        let names: &[&str] = match self.kind {
-            ForgeKind::Github => &["x-github-delivery"],
-            ForgeKind::Gitea => &["x-forgejo-delivery", "x-gitea-delivery"],
-            // The event's own id is shared by the webhooks that one event sets off.
-            ForgeKind::Gitlab => &["webhook-id", "idempotency-key", "x-gitlab-event-uuid"],
-        };
         let usable = |id: &&str| {
             let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
             !id.is_empty() && id.len() <= ID_CHARS_MAX && id.chars().all(known)
         };
-        let given = names.iter().find_map(|name| text(headers, name)).filter(usable);
+        let is_signed = self.keys.iter().any(|key| matches!(key, Key::Signing(_)));
+        let given = text(headers, "webhook-id").filter(|_| is_signed).filter(usable);
         let id = given.map_or_else(|| format!("sha256-{}", hex(&Sha256::digest(body))), str::to_owned);
         format!("{}:{id}", self.source())
     }

@@ -67,6 +67,12 @@ pub async fn pending(db: &Db, limit: u32) -> Result<Vec<Delivery>, StoreError> {
     found.into_iter().map(delivery).collect()
 }
 
+/// Forgets deliveries that were dealt with before this time.
+pub async fn prune(tx: &mut Tx, before: Wall) -> Result<(), StoreError> {
+    tx!(tx, c => sqlx::query(sql::INBOX_PRUNE).bind(ms(before)).execute(c).await.map(|_| ()))
+        .map_err(of("inbox"))
+}
+
 /// Notes that a delivery was dealt with; a second time changes nothing.
 pub async fn mark_processed(tx: &mut Tx, id: &str, now: Wall) -> Result<(), StoreError> {
     tx!(tx, c => sqlx::query(sql::INBOX_PROCESSED).bind(id).bind(ms(now)).execute(c).await.map(|_| ()))

@@ -32,6 +32,7 @@ mod object_rows;
 pub mod observations;
 pub mod outcomes;
 pub mod plans;
+pub mod pulls;
 pub mod releases;
 pub mod rfcs;
 pub mod rollouts;

@@ -1,6 +1,6 @@
 //! The reconcilers: loops that bring stored state and the world together.
 //!
-//! Owns: what becomes of a commit (`review`, `repo_sync`) or would become of one (`proposals`), how a rollout moves
+//! Owns: what becomes of a commit (`review`, `repo_sync`) or would become of one (`proposals`, `pulls`), how a rollout moves
 //! (`rollout_driver`, `confirm`, `witness`), what becomes of what agents say (`fleet_intake`), who may speak (`identities`). Must
 //! not: contain SQL, speak gRPC, or decide what `engine` decides. Built
 //! and started by the composition root. Every loop can begin again from what is stored; signals only make it sooner.
@@ -9,6 +9,7 @@ pub mod confirm;
 pub mod fleet_intake;
 pub mod identities;
 pub mod proposals;
+pub mod pulls;
 pub mod repo_sync;
 pub mod review;
 pub mod rollout_driver;

@@ -63,6 +63,7 @@ pub(super) fn routes() -> Router<ApiParts> {
         .route("/audit/verify", get(audit::verify))
         .route("/tokens", post(tokens::create))
         .route("/reviews", post(reviews::create))
+        .route("/forge/resync", post(status::resync))
         .route("/repo/sync", post(status::sync))
 }
 

@@ -1,6 +1,7 @@
 //! The coordinator itself, and the nudge to read the repository.
 
 use super::super::ApiParts;
+use super::super::error::ApiError;
 use super::super::views::{AcceptedView, StatusView};
 use super::{Answer, note};
 use crate::store::{changes, rollouts};
@@ -16,6 +17,17 @@ pub async fn get(State(parts): State<ApiParts>) -> Answer<StatusView> {
         connected_hosts: parts.live.hosts().len(),
         active_rollouts: rollouts::active(&parts.db).await?.len(),
     }))
+}
+
+pub async fn resync(State(parts): State<ApiParts>) -> Answer<AcceptedView> {
+    let mut tx = parts.db.begin().await?;
+    note(&mut tx, "forge.resync", "forge".to_owned(), json!({})).await?;
+    tx.commit().await?;
+    if !parts.operations.resync_forge() {
+        return Err(ApiError::conflict("no forge is set up: write the table `[forge]` into the settings"));
+    }
+    parts.operations.nudge_repository();
+    Ok(Json(AcceptedView { message: "every pull request is being looked at".to_owned() }))
 }
 
 pub async fn sync(State(parts): State<ApiParts>) -> Answer<AcceptedView> {

@@ -1,7 +1,7 @@
 //! GitLab: REST API v4, from 16.0 on. Must not: know how a request travels.
 //!
 //! Oddities: a repository is one path segment; a status cannot go from `pending` to `pending`, which GitLab answers with 400
-//! although it already stands as asked; approvals name no commit.
+//! although it already stands as asked (and keeps the words of the first); approvals name no commit.
 
 use super::super::transport::{Ask, Http};
 use super::super::{

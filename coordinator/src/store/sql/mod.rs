@@ -28,6 +28,7 @@ mod changes;
 mod fleet;
 mod identities;
 mod observed;
+mod pulls;
 mod records;
 mod releases;
 
@@ -35,6 +36,7 @@ pub use changes::*;
 pub use fleet::*;
 pub use identities::*;
 pub use observed::*;
+pub use pulls::*;
 pub use records::*;
 pub use releases::*;
 
@@ -78,7 +80,8 @@ impl Bulk {
 #[cfg(test)]
 pub fn registry() -> Vec<(&'static str, String)> {
     let single =
-        [fleet::ALL, identities::ALL, observed::ALL, changes::ALL, records::ALL, releases::ALL].concat();
+        [fleet::ALL, identities::ALL, observed::ALL, changes::ALL, records::ALL, pulls::ALL, releases::ALL]
+            .concat();
     let bulk = [fleet::BULK, observed::BULK, changes::BULK, releases::BULK].concat();
     let single = single.into_iter().map(|(name, text)| (name, text.to_owned()));
     single.chain(bulk.into_iter().map(|(name, form)| (name, form.text(2)))).collect()

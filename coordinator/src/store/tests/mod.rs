@@ -10,6 +10,7 @@ mod identities;
 mod inconsistent;
 mod observations;
 mod open;
+mod pulls;
 mod records;
 mod releases;
 mod statements;
