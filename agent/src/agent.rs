@@ -366,6 +366,10 @@ impl Agent {
                 let effects = self.machine.local_acknowledged(sequence);
                 self.perform(effects);
             }
+            FromCoordinator::Extend { change, window } => {
+                tracing::info!(%change, window_ms = window.0, "another window for the open change");
+                self.step(ApplyEvent::ExtendRequested { change, window });
+            }
             // The stream answers pings itself.
             FromCoordinator::Welcome { .. }
             | FromCoordinator::Order(_)

@@ -56,6 +56,9 @@ pub struct Status {
     pub open_left_ms: Option<u64>,
     /// Why it rolls back.
     pub open_abort: Option<String>,
+    /// Whether the coordinator has confirmed it: it stands once the configuration is saved.
+    #[serde(default)]
+    pub open_confirmed: bool,
     /// Whether the confirmed configuration survives a reboot.
     pub configuration_saved: bool,
     /// What is wrong with the journal.
@@ -89,8 +92,9 @@ impl Status {
             open_change: open.map(|open| open.order().change.to_string()),
             open_steps_run: open.map_or(0, Open::steps_run),
             open_steps_total: open.map_or(0, Open::steps_total),
-            open_left_ms: open.filter(|open| open.abort.is_none()).map(left),
+            open_left_ms: open.filter(|open| open.abort.is_none() && !open.confirmed).map(left),
             open_abort: open.and_then(|open| open.abort.clone()),
+            open_confirmed: open.is_some_and(|open| open.confirmed),
             configuration_saved: !memory.persist_due,
             journal_damage: None,
             approval: settings.approval,
@@ -205,6 +209,15 @@ impl Status {
         }
         text.push('\n');
         match (self.source, &self.open_abort, self.open_left_ms) {
+            (_, Some(reason), _) if self.phase == Some(ApplyPhase::Saving) => {
+                let _ = writeln!(
+                    text,
+                    "  it was rolled back, the end is still to be saved and written down: {reason}"
+                );
+            }
+            (_, None, _) if self.open_confirmed => {
+                text.push_str("  it is confirmed; the configuration is still to be saved\n");
+            }
             (_, Some(reason), _) => {
                 let _ = writeln!(text, "  it rolls back: {reason}");
             }

@@ -11,8 +11,8 @@
 use crate::plan::management_vmks;
 use crate::project::project;
 use model::{
-    Ipv4Cidr, Known, LinkState, Mtu, NetstackName, ObservedIpv4, ObservedNetwork, ObservedVmk, Operation,
-    Plan, PortGroupName, Probe, RouteNetwork, VmkAttachment, VmkName, VmnicName, VswitchName,
+    Ipv4Cidr, Known, LinkState, Mtu, ObservedIpv4, ObservedNetwork, ObservedVmk, Operation,
+    OperationObject as About, Plan, Probe, RouteNetwork, VmkAttachment, VmkName, VmnicName,
 };
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -54,64 +54,8 @@ pub fn touched_vmks(before: &ObservedNetwork, plan: &Plan) -> BTreeSet<VmkName> 
     touched
 }
 
-/// What an operation is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum About<'a> {
-    /// An adapter.
-    Vmk(&'a VmkName),
-    /// A port group.
-    PortGroup(&'a PortGroupName),
-    /// A switch.
-    Vswitch(&'a VswitchName),
-    /// A physical NIC.
-    Vmnic(&'a VmnicName),
-    /// A netstack.
-    Netstack(&'a NetstackName),
-}
-
-/// The object an operation is about.
-#[must_use]
-pub fn about(operation: &Operation) -> About<'_> {
-    match operation {
-        Operation::VswitchAdd { vswitch }
-        | Operation::VswitchRemove { vswitch }
-        | Operation::VswitchSet { vswitch, .. }
-        | Operation::UplinkAdd { vswitch, .. }
-        | Operation::UplinkRemove { vswitch, .. }
-        | Operation::VswitchTeamingSet { vswitch, .. }
-        | Operation::VswitchSecuritySet { vswitch, .. }
-        | Operation::VswitchShapingSet { vswitch, .. } => About::Vswitch(vswitch),
-        Operation::PortGroupAdd { port_group, .. }
-        | Operation::PortGroupRemove { port_group, .. }
-        | Operation::PortGroupVlanSet { port_group, .. }
-        | Operation::PortGroupTeamingSet { port_group, .. }
-        | Operation::PortGroupSecuritySet { port_group, .. }
-        | Operation::PortGroupShapingSet { port_group, .. } => About::PortGroup(port_group),
-        Operation::VmkAdd { vmk, .. }
-        | Operation::VmkRemove { vmk }
-        | Operation::VmkSet { vmk, .. }
-        | Operation::VmkIpv4Set { vmk, .. }
-        | Operation::VmkIpv6Set { vmk, .. }
-        | Operation::VmkIpv6AddressAdd { vmk, .. }
-        | Operation::VmkIpv6AddressRemove { vmk, .. }
-        | Operation::VmkTagAdd { vmk, .. }
-        | Operation::VmkTagRemove { vmk, .. } => About::Vmk(vmk),
-        Operation::NicUp { vmnic } | Operation::NicDown { vmnic } | Operation::NicSet { vmnic, .. } => {
-            About::Vmnic(vmnic)
-        }
-        Operation::NetstackAdd { netstack }
-        | Operation::NetstackRemove { netstack }
-        | Operation::RouteAdd { netstack, .. }
-        | Operation::RouteRemove { netstack, .. }
-        | Operation::DnsServerAdd { netstack, .. }
-        | Operation::DnsServerRemove { netstack, .. }
-        | Operation::DnsSearchAdd { netstack, .. }
-        | Operation::DnsSearchRemove { netstack, .. } => About::Netstack(netstack),
-    }
-}
-
 fn touch(picture: &ObservedNetwork, operation: &Operation, touched: &mut BTreeSet<VmkName>) {
-    let about = about(operation);
+    let about = operation.object();
     if let About::Vmk(vmk) = about {
         touched.insert(vmk.clone());
         return;

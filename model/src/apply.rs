@@ -23,6 +23,8 @@ pub enum ApplyPhase {
     Holding,
     /// Running inverse steps.
     RollingBack,
+    /// How the change ends is decided: the configuration is being saved and the end written down.
+    Saving,
 }
 
 /// Why a host did not take an order.
@@ -63,7 +65,8 @@ pub enum RefusalReason {
         /// What failed.
         detail: String,
     },
-    /// The journal cannot be written: nothing was touched.
+    /// The journal cannot be written or trusted: the order is not taken. While it is damaged, what an earlier run that
+    /// was cut off did of it is not known; a person must look.
     JournalUnavailable {
         /// What failed.
         detail: String,

@@ -60,7 +60,9 @@ pub use observed::{
     ObservedNic, ObservedPortGroup, ObservedPortGroupSecurity, ObservedPortGroupShaping,
     ObservedPortGroupTeaming, ObservedRoute, ObservedVm, ObservedVmk, ObservedVswitch, VmkAttachment,
 };
-pub use operation::{Operation, PolicyReset, SecurityChange, ShapingChange, TeamingChange, VmkIpv6Change};
+pub use operation::{
+    Operation, OperationObject, PolicyReset, SecurityChange, ShapingChange, TeamingChange, VmkIpv6Change,
+};
 pub use order::{
     CONFIRM_TIMEOUT_SECS_DEFAULT, CONFIRM_TIMEOUT_SECS_MAX, CONFIRM_TIMEOUT_SECS_MIN, Order, ProbePlan,
 };

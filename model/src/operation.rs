@@ -151,3 +151,75 @@ pub enum Operation {
     /// `network ip dns search remove`
     DnsSearchRemove { netstack: NetstackName, domain: String },
 }
+
+/// What a call is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is the object of the same name")]
+pub enum OperationObject<'a> {
+    Vswitch(&'a VswitchName),
+    PortGroup(&'a PortGroupName),
+    Vmk(&'a VmkName),
+    Vmnic(&'a VmnicName),
+    Netstack(&'a NetstackName),
+}
+
+impl Operation {
+    /// The object this call changes: an uplink belongs to its switch, routes and name servers to their netstack.
+    #[must_use]
+    pub fn object(&self) -> OperationObject<'_> {
+        match self {
+            Self::VswitchAdd { vswitch }
+            | Self::VswitchRemove { vswitch }
+            | Self::VswitchSet { vswitch, .. }
+            | Self::UplinkAdd { vswitch, .. }
+            | Self::UplinkRemove { vswitch, .. }
+            | Self::VswitchTeamingSet { vswitch, .. }
+            | Self::VswitchSecuritySet { vswitch, .. }
+            | Self::VswitchShapingSet { vswitch, .. } => OperationObject::Vswitch(vswitch),
+            Self::PortGroupAdd { port_group, .. }
+            | Self::PortGroupRemove { port_group, .. }
+            | Self::PortGroupVlanSet { port_group, .. }
+            | Self::PortGroupTeamingSet { port_group, .. }
+            | Self::PortGroupSecuritySet { port_group, .. }
+            | Self::PortGroupShapingSet { port_group, .. } => OperationObject::PortGroup(port_group),
+            Self::VmkAdd { vmk, .. }
+            | Self::VmkRemove { vmk }
+            | Self::VmkSet { vmk, .. }
+            | Self::VmkIpv4Set { vmk, .. }
+            | Self::VmkIpv6Set { vmk, .. }
+            | Self::VmkIpv6AddressAdd { vmk, .. }
+            | Self::VmkIpv6AddressRemove { vmk, .. }
+            | Self::VmkTagAdd { vmk, .. }
+            | Self::VmkTagRemove { vmk, .. } => OperationObject::Vmk(vmk),
+            Self::NicUp { vmnic } | Self::NicDown { vmnic } | Self::NicSet { vmnic, .. } => {
+                OperationObject::Vmnic(vmnic)
+            }
+            Self::NetstackAdd { netstack }
+            | Self::NetstackRemove { netstack }
+            | Self::RouteAdd { netstack, .. }
+            | Self::RouteRemove { netstack, .. }
+            | Self::DnsServerAdd { netstack, .. }
+            | Self::DnsServerRemove { netstack, .. }
+            | Self::DnsSearchAdd { netstack, .. }
+            | Self::DnsSearchRemove { netstack, .. } => OperationObject::Netstack(netstack),
+        }
+    }
+
+    /// Whether the call takes something away: doing that to what is not there leaves the host as wanted.
+    #[must_use]
+    pub fn removes(&self) -> bool {
+        matches!(
+            self,
+            Self::VswitchRemove { .. }
+                | Self::UplinkRemove { .. }
+                | Self::PortGroupRemove { .. }
+                | Self::VmkRemove { .. }
+                | Self::VmkIpv6AddressRemove { .. }
+                | Self::VmkTagRemove { .. }
+                | Self::NetstackRemove { .. }
+                | Self::RouteRemove { .. }
+                | Self::DnsServerRemove { .. }
+                | Self::DnsSearchRemove { .. }
+        )
+    }
+}

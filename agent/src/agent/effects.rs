@@ -65,6 +65,7 @@ fn depth(state: &State) -> Depth {
         State::Verifying(at) if at.attempt == 1 => around(&at.open),
         State::Verifying(_)
         | State::RollingBack(_)
+        | State::Saving(_)
         | State::Idle
         | State::Probing(_)
         | State::AwaitingConfirm(_)

@@ -77,10 +77,11 @@ impl Agent {
 
     /// Tells the guard how the open change stands; called after every event of the machine.
     pub(super) fn tell_guard(&mut self) {
-        let standing = match self.machine.state().open() {
-            None => Said::Closed,
-            Some(_) if self.machine.phase() == ApplyPhase::RollingBack => Said::Rolling,
-            Some(open) => Said::Open(open.deadline.uptime),
+        let standing = match (self.machine.state().open(), self.machine.phase()) {
+            // Saving: the end is decided, no deadline counts any more.
+            (None, _) | (Some(_), ApplyPhase::Saving) => Said::Closed,
+            (Some(_), ApplyPhase::RollingBack) => Said::Rolling,
+            (Some(open), _) => Said::Open(open.deadline.uptime),
         };
         self.shell.pulse.stand(standing);
     }
@@ -147,7 +148,7 @@ impl Agent {
     fn roll_back(&mut self, reason: &str) -> Answer {
         match self.machine.state().order().map(|order| order.change.clone()) {
             None => self.undo_last(reason),
-            Some(change) if self.machine.phase() == ApplyPhase::RollingBack => {
+            Some(change) if self.is_going_back() => {
                 Answer::Done { text: format!("change {change} is on its way back already") }
             }
             Some(change) => {
@@ -157,12 +158,16 @@ impl Agent {
         }
     }
 
+    fn is_going_back(&self) -> bool {
+        let aborted = self.machine.state().open().is_some_and(|open| open.abort.is_some());
+        self.machine.phase() == ApplyPhase::RollingBack
+            || self.machine.phase() == ApplyPhase::Saving && aborted
+    }
+
     fn cancel(&mut self, change: &ChangeId, reason: String) -> Answer {
         self.step(ApplyEvent::CancelRequested { change: change.clone(), reason });
-        let (open, phase) = (self.machine.state().open(), self.machine.phase());
-        let taken = phase == ApplyPhase::Idle
-            || phase == ApplyPhase::RollingBack
-            || open.is_some_and(|open| open.abort.is_some());
+        let aborted = self.machine.state().open().is_some_and(|open| open.abort.is_some());
+        let taken = self.machine.phase() == ApplyPhase::Idle || self.is_going_back() || aborted;
         if taken {
             Answer::Done { text: format!("change {change} is rolled back") }
         } else {
@@ -216,7 +221,7 @@ impl Agent {
         // Frozen: an open change goes back also when all its steps are done.
         let open = self.machine.state().order().map(|order| order.change.clone());
         if let (Kind::Freeze, Some(change)) = (kind, open)
-            && self.machine.phase() != ApplyPhase::RollingBack
+            && !self.is_going_back()
         {
             let answer = self.cancel(&change, format!("frozen at the console by {told}"));
             tracing::warn!(?answer, "frozen while a change is open");

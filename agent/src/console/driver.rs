@@ -11,11 +11,13 @@ use crate::host::ping::run_probes;
 use crate::host::runner::Runner;
 use crate::journal::{self, Journal, Opened};
 use crate::settings::Settings;
-use engine::apply::{ApplyMachine, Effect, Event, EventKind, JournalHealth, Seen, Transaction};
+use engine::apply::{ApplyMachine, Effect, Event, EventKind, JournalHealth, Record, Seen, Transaction};
 use model::{ApplyOutcome, ApplyPhase, BootId, LocalVerb};
 use std::collections::VecDeque;
 use std::time::Duration;
 
+/// Tries to put the end on record before the console gives up; an agent goes on trying.
+const RECORD_TRIES_MAX: u32 = 4;
 /// Longest pause at a time while the machine waits for its next try.
 const PAUSE_MAX: Duration = Duration::from_millis(200);
 
@@ -26,6 +28,14 @@ pub enum DriveError {
     #[error("the journal cannot be trusted, nothing was done: {detail}")]
     Damaged {
         /// What is wrong.
+        detail: String,
+    },
+    /// The end cannot be put on record.
+    #[error(
+        "the host is brought back as far as it goes, and its journal cannot be written: {detail}; the next agent tells the end"
+    )]
+    Unrecorded {
+        /// What the disk said.
         detail: String,
     },
     /// The machine waits for something that cannot come here.
@@ -47,6 +57,8 @@ pub struct Driver<'a> {
     esxcli: Runner,
     auto_backup: Runner,
     outcome: Option<ApplyOutcome>,
+    /// Ends that could not be put on record, and the last reason.
+    unrecorded: (u32, String),
     tell: &'a mut dyn FnMut(String),
 }
 
@@ -77,6 +89,7 @@ impl<'a> Driver<'a> {
             esxcli: Runner::new(&settings.esxcli, &settings.extra_env),
             auto_backup: Runner::new(&settings.auto_backup, &settings.extra_env),
             outcome: None,
+            unrecorded: (0, String::new()),
             tell,
         };
         Ok((driver, effects))
@@ -104,6 +117,9 @@ impl<'a> Driver<'a> {
     pub fn run(mut self, effects: Vec<Effect>) -> Result<Option<ApplyOutcome>, DriveError> {
         self.perform(effects);
         while self.machine.phase() != ApplyPhase::Idle {
+            if self.unrecorded.0 >= RECORD_TRIES_MAX {
+                return Err(DriveError::Unrecorded { detail: self.unrecorded.1 });
+            }
             let Some(due) = self.machine.next_deadline() else {
                 return Err(DriveError::Stuck { phase: self.machine.phase() });
             };
@@ -135,7 +151,12 @@ impl<'a> Driver<'a> {
         match effect {
             Effect::Journal(record) => Some(match self.journal.append(&record) {
                 Ok(()) => Event::JournalWritten,
-                Err(error) => Event::JournalFailed { detail: error.to_string() },
+                Err(error) => {
+                    if matches!(record, Record::Closed(_)) {
+                        self.unrecorded = (self.unrecorded.0.saturating_add(1), error.to_string());
+                    }
+                    Event::JournalFailed { detail: error.to_string() }
+                }
             }),
             Effect::Note(record) => {
                 if let Err(error) = self.journal.append(&record) {

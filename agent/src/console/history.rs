@@ -69,6 +69,9 @@ fn words(record: &Record, calls: &[String]) -> (Option<Wall>, String) {
             let until = time(deadline.wall);
             (None, format!("all steps are done and read back; waits for the confirmation until {until}"))
         }
+        Record::Confirmed => {
+            (None, "confirmed over a new connection; the configuration is to be saved".to_owned())
+        }
         Record::Extended { deadline } => {
             (None, format!("a person gave it another deadline: {}", time(deadline.wall)))
         }
@@ -88,7 +91,7 @@ fn words(record: &Record, calls: &[String]) -> (Option<Wall>, String) {
         }
         Record::RollbackStarted { reason } => (None, format!("rollback begun: {reason}")),
         Record::Closed(closing) => (None, format!("ended: {}", outcome_words(&closing.outcome))),
-        Record::Persisted => (None, "the confirmed configuration is saved".to_owned()),
+        Record::Persisted => (None, "the configuration is saved".to_owned()),
     }
 }
 

@@ -25,7 +25,7 @@ pub fn run_operation(runner: &Runner, operation: &Operation, timeout: Duration) 
     let detail = format!("{call}: {failure}");
     match failure.kind {
         FailureKind::AlreadySo => StepResult::AlreadySo { detail },
-        FailureKind::NotFound if removes(operation) => StepResult::AlreadySo { detail },
+        FailureKind::NotFound if operation.removes() => StepResult::AlreadySo { detail },
         _ => StepResult::Failed { detail },
     }
 }
@@ -40,21 +40,4 @@ pub fn save(auto_backup: &Runner, timeout: Duration) -> Result<(), String> {
             Err(format!("exit status {code:?}: {}", said.trim()))
         }
     }
-}
-
-/// Removing what is not there leaves the host as wanted.
-fn removes(operation: &Operation) -> bool {
-    matches!(
-        operation,
-        Operation::VswitchRemove { .. }
-            | Operation::UplinkRemove { .. }
-            | Operation::PortGroupRemove { .. }
-            | Operation::VmkRemove { .. }
-            | Operation::VmkIpv6AddressRemove { .. }
-            | Operation::VmkTagRemove { .. }
-            | Operation::NetstackRemove { .. }
-            | Operation::RouteRemove { .. }
-            | Operation::DnsServerRemove { .. }
-            | Operation::DnsSearchRemove { .. }
-    )
 }

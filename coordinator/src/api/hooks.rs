@@ -3,6 +3,9 @@
 //! Owns: how much may come in (size, time, number), and that a delivery is on disk before it is acknowledged. Must not: act on a
 //! delivery (the task that follows pull requests does) or say why a signature is wrong in detail. Registered by `router`.
 
+#[cfg(test)]
+mod tests;
+
 use super::error::ApiError;
 use crate::forge::{HookRefusal, Hooks};
 use crate::store::Db;
@@ -24,7 +27,9 @@ pub const HOOKS_PATH: &str = "/hooks/forge";
 const HOOK_BYTES_MAX: usize = 1024 * 1024;
 /// Time for a webhook to arrive whole.
 const HOOK_TIME_MAX: Duration = Duration::from_secs(10);
-/// Webhooks that arrive at once.
+/// Time a webhook waits for its turn; forges give up after 10 s.
+const TURN_TIME_MAX: Duration = Duration::from_secs(4);
+/// Webhooks that are read and stored at once.
 const HOOKS_AT_ONCE_MAX: usize = 32;
 /// Webhooks in one second, over time.
 const HOOKS_PER_SEC: f64 = 300.0;
@@ -81,8 +86,13 @@ pub fn routes(parts: Option<Arc<HookParts>>) -> Router {
 }
 
 async fn take(State(parts): State<Arc<HookParts>>, request: Request) -> Response {
-    let Some(_place) = parts.at_once.try_acquire().ok().filter(|_| parts.has_room()) else {
-        return ApiError::busy("too many webhooks at once: what is lost is found by looking").into_response();
+    let busy =
+        || ApiError::busy("too many webhooks at once: what is lost is found by looking").into_response();
+    if !parts.has_room() {
+        return busy();
+    }
+    let Ok(Ok(_place)) = tokio::time::timeout(TURN_TIME_MAX, parts.at_once.acquire()).await else {
+        return busy();
     };
     let (head, body) = request.into_parts();
     let body = match tokio::time::timeout(HOOK_TIME_MAX, axum::body::to_bytes(body, HOOK_BYTES_MAX)).await {

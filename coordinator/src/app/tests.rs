@@ -61,6 +61,31 @@ async fn it_starts_answers_operators_and_ends_and_starts_again() {
 }
 
 #[tokio::test]
+async fn with_a_forge_it_takes_webhooks_and_asks_the_forge() {
+    use crate::forge::ForgeKind;
+    use crate::forge::tests::{server::Server, settings as forge_settings};
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(ForgeKind::Gitea).await;
+    let with_forge = Settings { forge: Some(forge_settings(&server)), ..settings(dir.path()) };
+    let app = App::start(with_forge).await.unwrap();
+    let address = app.operators_address();
+    // No token is asked for; the signature is, and there is none.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = "POST /hooks/forge HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("bad_signature"), "{answer}");
+    // The task looks at open and merged pull requests by itself.
+    crate::tasks::testkit::eventually("the forge is asked", async || {
+        (server.requests().len() >= 2).then_some(())
+    })
+    .await;
+    assert!(server.requests()[0].starts_with("GET /api/v1/repos/net/esxi/pulls?state=open"));
+    app.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_start_that_cannot_work_says_why() {
     let dir = tempfile::tempdir().unwrap();
     App::start(settings(dir.path())).await.unwrap().shutdown().await;

@@ -2,9 +2,9 @@
 
 use super::Touched;
 use crate::store::plans::NewPlan;
-use engine::probe::{About, about};
 use model::{
-    Disruption, HostId, ObservedNetwork, ObservedVmk, PortGroupName, VmkAttachment, VmnicName, VswitchName,
+    Disruption, HostId, ObservedNetwork, ObservedVmk, OperationObject, PortGroupName, VmkAttachment,
+    VmnicName, VswitchName,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,9 +25,9 @@ pub(super) fn of_plans<'a>(
         {
             unread.insert(&plan.host);
         }
-        let mut here: BTreeMap<About<'_>, Disruption> = BTreeMap::new();
+        let mut here: BTreeMap<OperationObject<'_>, Disruption> = BTreeMap::new();
         for step in &plan.plan.steps {
-            let worst = here.entry(about(&step.operation)).or_default();
+            let worst = here.entry(step.operation.object()).or_default();
             *worst = (*worst).max(step.disruption);
         }
         for (what, disruption) in here {
@@ -69,13 +69,13 @@ struct Object {
     vmks: BTreeSet<String>,
 }
 
-fn named(what: About<'_>) -> (&'static str, String) {
+fn named(what: OperationObject<'_>) -> (&'static str, String) {
     match what {
-        About::Vmk(name) => ("vmk", name.to_string()),
-        About::PortGroup(name) => ("port_group", name.to_string()),
-        About::Vswitch(name) => ("vswitch", name.to_string()),
-        About::Vmnic(name) => ("vmnic", name.to_string()),
-        About::Netstack(name) => ("netstack", name.to_string()),
+        OperationObject::Vmk(name) => ("vmk", name.to_string()),
+        OperationObject::PortGroup(name) => ("port_group", name.to_string()),
+        OperationObject::Vswitch(name) => ("vswitch", name.to_string()),
+        OperationObject::Vmnic(name) => ("vmnic", name.to_string()),
+        OperationObject::Netstack(name) => ("netstack", name.to_string()),
     }
 }
 
@@ -86,18 +86,20 @@ struct Users {
 }
 
 impl Users {
-    fn of(observed: &ObservedNetwork, what: About<'_>) -> Self {
+    fn of(observed: &ObservedNetwork, what: OperationObject<'_>) -> Self {
         let groups = port_groups(observed, what);
         let uses =
             |vm: &&model::ObservedVm| vm.networks.iter().any(|network| groups.contains(network.as_str()));
         let vms = observed.vms.read().map_or(0, |vms| vms.iter().filter(uses).count());
         let used = |(name, vmk): &(&model::VmkName, &ObservedVmk)| match what {
-            About::Vmk(changed) => changed == *name,
-            About::Netstack(changed) => *changed == vmk.netstack,
-            About::PortGroup(_) | About::Vswitch(_) | About::Vmnic(_) => match &vmk.attachment {
-                VmkAttachment::PortGroup(group) => groups.contains(group.as_str()),
-                VmkAttachment::Distributed(_) => false,
-            },
+            OperationObject::Vmk(changed) => changed == *name,
+            OperationObject::Netstack(changed) => *changed == vmk.netstack,
+            OperationObject::PortGroup(_) | OperationObject::Vswitch(_) | OperationObject::Vmnic(_) => {
+                match &vmk.attachment {
+                    VmkAttachment::PortGroup(group) => groups.contains(group.as_str()),
+                    VmkAttachment::Distributed(_) => false,
+                }
+            }
         };
         let vmks =
             observed.vmkernels.read().into_iter().flatten().filter(used).map(|(name, vmk)| label(name, vmk));
@@ -113,7 +115,7 @@ fn label(name: &model::VmkName, vmk: &ObservedVmk) -> String {
 }
 
 /// Port groups whose traffic goes over the object.
-fn port_groups<'a>(observed: &'a ObservedNetwork, what: About<'a>) -> BTreeSet<&'a str> {
+fn port_groups<'a>(observed: &'a ObservedNetwork, what: OperationObject<'a>) -> BTreeSet<&'a str> {
     let on = |vswitch: &VswitchName| -> BTreeSet<&'a str> {
         let groups = observed.port_groups.read().into_iter().flatten();
         groups
@@ -122,10 +124,10 @@ fn port_groups<'a>(observed: &'a ObservedNetwork, what: About<'a>) -> BTreeSet<&
             .collect()
     };
     match what {
-        About::PortGroup(name) => BTreeSet::from([name.as_str()]),
-        About::Vswitch(name) => on(name),
-        About::Vmnic(name) => switch_of(observed, name).map(on).unwrap_or_default(),
-        About::Vmk(_) | About::Netstack(_) => BTreeSet::new(),
+        OperationObject::PortGroup(name) => BTreeSet::from([name.as_str()]),
+        OperationObject::Vswitch(name) => on(name),
+        OperationObject::Vmnic(name) => switch_of(observed, name).map(on).unwrap_or_default(),
+        OperationObject::Vmk(_) | OperationObject::Netstack(_) => BTreeSet::new(),
     }
 }
 

@@ -16,7 +16,7 @@ pub mod rollout_driver;
 pub mod witness;
 
 #[cfg(test)]
-mod testkit;
+pub(crate) mod testkit;
 
 use model::Wall;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -3,9 +3,7 @@
 use super::event::Seen;
 use super::foreign::foreign;
 use super::state::{Awaiting, AwaitingStage, after};
-use super::{
-    ApplyMachine, Closing, Committed, ConfirmVerdict, Effect, EventKind, Open, Record, State, Turn, reject,
-};
+use super::{ApplyMachine, ConfirmVerdict, Effect, EventKind, Open, Record, State, Turn, reject};
 use crate::verify::verify_applied;
 use model::{ChangeId, Generation, Millis, Now, OutcomeKind, Uptime};
 
@@ -85,9 +83,9 @@ impl ApplyMachine {
     /// The coordinator answered.
     pub(super) fn answered(&mut self, mut at: Awaiting, answer: Answer, now: Now) -> Turn {
         let Answer { change, generation, connected_at, verdict } = answer;
-        let committing = matches!(at.stage, AwaitingStage::Committing(_));
+        let confirming = at.stage == AwaitingStage::Confirming;
         let order = at.open.order();
-        if committing || order.change != change || order.generation != generation {
+        if confirming || order.change != change || order.generation != generation {
             return reject(State::AwaitingConfirm(at), EventKind::ConfirmAnswered);
         }
         // A connection opened before the last step ended proves nothing: it may live on an old path.
@@ -103,18 +101,8 @@ impl ApplyMachine {
         if at.open.abort.is_some() {
             return self.roll_back(at.open);
         }
-        let order = at.open.order();
-        let committed = Committed { generation: order.generation, desired: order.desired.clone() };
-        let closing = Closing {
-            content: at.open.transaction.content.clone(),
-            outcome: at.open.outcome(OutcomeKind::Committed),
-            committed: Some(committed),
-            persist_due: true,
-            undone: false,
-        };
-        let record = Record::Closed(Box::new(closing.clone()));
-        at.stage = AwaitingStage::Committing(Box::new(closing));
-        (State::AwaitingConfirm(at), vec![Effect::Journal(record)])
+        at.stage = AwaitingStage::Confirming;
+        (State::AwaitingConfirm(at), vec![Effect::Journal(Record::Confirmed)])
     }
 
     /// The coordinator could not be asked; the deadline decides how often that is borne.
@@ -136,19 +124,18 @@ impl ApplyMachine {
         (State::AwaitingConfirm(at), Vec::new())
     }
 
-    /// The commit is durable: it stands whatever comes.
-    pub(super) fn commit_recorded(&mut self, at: Awaiting) -> Turn {
-        let AwaitingStage::Committing(closing) = at.stage else {
+    /// The word is on record: it stands as soon as the configuration is saved.
+    pub(super) fn confirm_recorded(&mut self, mut at: Awaiting) -> Turn {
+        if at.stage != AwaitingStage::Confirming {
             return reject(State::AwaitingConfirm(at), EventKind::JournalWritten);
-        };
-        let mut effects = vec![Effect::Persist];
-        effects.extend(self.close(*closing));
-        (State::Idle, effects)
+        }
+        at.open.confirmed = true;
+        self.end_with(at.open, OutcomeKind::Committed)
     }
 
-    /// A commit that may be forgotten is no commit.
-    pub(super) fn commit_unrecorded(&mut self, mut at: Awaiting, detail: &str) -> Turn {
-        if !matches!(at.stage, AwaitingStage::Committing(_)) {
+    /// A word that may be forgotten does not count.
+    pub(super) fn confirm_unrecorded(&mut self, mut at: Awaiting, detail: &str) -> Turn {
+        if at.stage != AwaitingStage::Confirming {
             return reject(State::AwaitingConfirm(at), EventKind::JournalFailed);
         }
         at.open.abort(format!("the journal cannot be written: {detail}"));
@@ -156,7 +143,7 @@ impl ApplyMachine {
     }
 
     pub(super) fn tick_awaiting(&mut self, mut at: Awaiting, now: Now) -> Turn {
-        if matches!(at.stage, AwaitingStage::Committing(_)) {
+        if at.stage == AwaitingStage::Confirming {
             return (State::AwaitingConfirm(at), Vec::new());
         }
         at.open.abort_when_late(now);
@@ -168,13 +155,13 @@ impl ApplyMachine {
             AwaitingStage::Waiting { .. }
             | AwaitingStage::Asking
             | AwaitingStage::Looking { .. }
-            | AwaitingStage::Committing(_) => (State::AwaitingConfirm(at), Vec::new()),
+            | AwaitingStage::Confirming => (State::AwaitingConfirm(at), Vec::new()),
         }
     }
 
     pub(super) fn cancel_awaiting(&mut self, mut at: Awaiting, change: &ChangeId, reason: String) -> Turn {
-        let committing = matches!(at.stage, AwaitingStage::Committing(_));
-        if committing || at.open.order().change != *change {
+        let confirming = at.stage == AwaitingStage::Confirming;
+        if confirming || at.open.order().change != *change {
             return reject(State::AwaitingConfirm(at), EventKind::CancelRequested);
         }
         at.open.abort(reason);

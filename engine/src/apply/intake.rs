@@ -221,7 +221,14 @@ impl ApplyMachine {
         }
         match &mut at.stage {
             PlanningStage::Reading { .. } | PlanningStage::Baseline { .. } => {
-                self.end(&at, OutcomeKind::RolledBack { reason }, 0)
+                let outcome = ApplyOutcome {
+                    approval: at.approval.clone(),
+                    ..outcome_without_steps(&at.order, OutcomeKind::RolledBack { reason }, 0)
+                };
+                let content = at.content.clone();
+                let closing =
+                    Closing { content, outcome, committed: None, persist_due: false, undone: false };
+                close_planning(at, closing)
             }
             PlanningStage::Opening(open) => {
                 open.abort(reason);
@@ -233,12 +240,10 @@ impl ApplyMachine {
 
     /// A refusal that stays the answer to this generation.
     fn refuse_for_good(&mut self, at: &Planning, reason: RefusalReason, calls: u32) -> Turn {
-        self.end(at, OutcomeKind::Refused(reason), calls)
-    }
-
-    fn end(&mut self, at: &Planning, kind: OutcomeKind, calls: u32) -> Turn {
-        let approval = at.approval.clone();
-        let outcome = ApplyOutcome { approval, ..outcome_without_steps(&at.order, kind, calls) };
+        let outcome = ApplyOutcome {
+            approval: at.approval.clone(),
+            ..outcome_without_steps(&at.order, OutcomeKind::Refused(reason), calls)
+        };
         let content = at.content.clone();
         let closing = Closing { content, outcome, committed: None, persist_due: false, undone: false };
         let mut effects = vec![Effect::Note(Record::Closed(Box::new(closing.clone())))];
@@ -260,6 +265,11 @@ fn commit_at_once(at: Planning, calls: u32) -> Turn {
         persist_due: false,
         undone: false,
     };
+    close_planning(at, closing)
+}
+
+/// An end that is told once it is on record.
+fn close_planning(at: Planning, closing: Closing) -> Turn {
     let record = Record::Closed(Box::new(closing.clone()));
     let stage = PlanningStage::Closing(Box::new(closing));
     (State::Planning(Planning { stage, ..at }), vec![Effect::Journal(record)])

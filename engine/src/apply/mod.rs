@@ -11,11 +11,14 @@
 //!    |  | already so    |                              |          foreign change|   |released           | answers as
 //!    |  +---------------+                              |                        v   |                   v before
 //!    |                                                 |                       Holding <---------- AwaitingConfirm
-//!    |    as before / unverified / mixed               v                          |  foreign change     |      |
-//!    +-------------------------------------------- RollingBack <------------------+---------------------+      |
-//!    |                                      step failed, silent, withdrawn, cancelled, frozen, deadline        |
-//!    +---------------------------------------------------------------------------------------------------------+
-//!                       confirmed over a connection newer than the last step; journal: closed as committed
+//!    |                                                 v                          |  foreign change     |      |
+//!    |             +------------------------------ RollingBack <------------------+---------------------+      |
+//!    | journal:    | as before / unverified / mixed    ^    step failed, silent, withdrawn, cancelled,         |
+//!    | closed      v                                   |    frozen, deadline                                 |
+//!    +---------- Saving -------------------------------+                                                       |
+//!                  ^    cannot be saved, not there after a restart                                             |
+//!                  +-------------------------------------------------------------------------------------------+
+//!                    confirmed over a connection newer than the last step; journal: confirmed
 //! ```
 //!
 //! | State | What it waits for |
@@ -28,9 +31,10 @@
 //! | `AwaitingConfirm` | the verdict, the observation before the next question, or the deadline; then the journal |
 //! | `Holding` | a person, or the deadline |
 //! | `RollingBack` | an inverse, the observation to compare with the state before, or the next try |
+//! | `Saving` | the saving of the configuration, the journal, the next try; after a restart first an observation |
 //!
-//! The window of an open change can be set anew by its id (`ExtendRequested`) in every state but `Planning` and
-//! `RollingBack`; it can be cancelled by its id in every state but `RollingBack`. A wrong id is rejected as a value.
+//! The window of an open change can be set anew by its id (`ExtendRequested`) in every state but `Planning`,
+//! `RollingBack` and `Saving`; it can be cancelled by its id in every state but `RollingBack` and `Saving`. A wrong id is rejected as a value.
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod approval;
@@ -44,6 +48,7 @@ mod order;
 mod probing;
 mod record;
 mod rollback;
+mod saving;
 mod standing;
 mod state;
 mod steps;
@@ -57,6 +62,7 @@ pub use record::{
     Closing, Committed, ContentHash, Deadline, Held, Memory, Record, Replay, ReplayError, Transaction,
 };
 pub use rollback::{ROLLBACK_ATTEMPTS_MAX, ROLLBACK_DIFFERS_MAX, ROLLBACK_READS_MAX};
+pub use saving::SAVE_ATTEMPTS_MAX;
 pub use state::{Mark, Open, State};
 pub use steps::STEP_ALLOWANCE;
 pub use verifying::VERIFY_ATTEMPTS_MAX;
@@ -238,7 +244,8 @@ impl ApplyMachine {
                 | S::Probing(_)
                 | S::AwaitingConfirm(_)
                 | S::Holding(_)
-                | S::RollingBack(_)),
+                | S::RollingBack(_)
+                | S::Saving(_)),
                 E::OrderReceived { order, approval: _ },
             ) => self.order_while_busy(busy, &order),
 
@@ -247,6 +254,7 @@ impl ApplyMachine {
             (S::Verifying(at), E::Observed(seen)) => self.compare(at, seen, now),
             (S::AwaitingConfirm(at), E::Observed(seen)) => self.looked_again(at, seen, now),
             (S::RollingBack(at), E::Observed(seen)) => self.observed_in_rollback(at, seen, now),
+            (S::Saving(at), E::Observed(seen)) => self.confirmed_read(at, seen, now),
 
             (S::Applying(at), E::StepDone { index, result }) => self.step_done(at, index, result, now),
             (S::RollingBack(at), E::InverseDone { position, result }) => {
@@ -256,14 +264,16 @@ impl ApplyMachine {
             (S::Planning(at), E::JournalWritten) => self.opened(at, now),
             (S::Applying(at), E::JournalWritten) => self.step_recorded(at, now),
             (S::Verifying(at), E::JournalWritten) => self.applied_recorded(at, now),
-            (S::AwaitingConfirm(at), E::JournalWritten) => self.commit_recorded(at),
+            (S::AwaitingConfirm(at), E::JournalWritten) => self.confirm_recorded(at),
             (S::RollingBack(at), E::JournalWritten) => self.undo_recorded(at),
+            (S::Saving(at), E::JournalWritten) => self.end_recorded(at),
 
             (S::Planning(at), E::JournalFailed { detail }) => self.open_failed(at, detail),
             (S::Applying(at), E::JournalFailed { detail }) => self.step_unrecorded(at, &detail),
             (S::Verifying(at), E::JournalFailed { detail }) => self.applied_unrecorded(at, &detail),
-            (S::AwaitingConfirm(at), E::JournalFailed { detail }) => self.commit_unrecorded(at, &detail),
+            (S::AwaitingConfirm(at), E::JournalFailed { detail }) => self.confirm_unrecorded(at, &detail),
             (S::RollingBack(at), E::JournalFailed { .. }) => self.undo_unrecorded(at),
+            (S::Saving(at), E::JournalFailed { .. }) => self.end_unrecorded(at, now),
 
             (S::Planning(at), E::Probed { token, results }) => self.baseline(at, token, results, now),
             (S::Probing(at), E::Probed { token, results }) => self.probed(at, token, results, now),
@@ -282,6 +292,7 @@ impl ApplyMachine {
             (S::AwaitingConfirm(at), E::Tick) => self.tick_awaiting(at, now),
             (S::Holding(at), E::Tick) => self.tick_holding(at, now),
             (S::RollingBack(at), E::Tick) => self.tick_rollback(at, now),
+            (S::Saving(at), E::Tick) => self.tick_saving(at, now),
 
             (S::Planning(at), E::CancelRequested { change, reason }) => {
                 self.cancel_planning(at, &change, reason)
@@ -311,6 +322,7 @@ impl ApplyMachine {
                 E::ExtendRequested { change, window },
             ) => self.extended(open, &change, window, now),
             (S::Holding(at), E::HoldReleased { change }) => self.hold_released(at, &change),
+            (S::Saving(at), E::Persisted(result)) => self.saved(at, result, now),
             (S::Idle, E::UndoRequested { transaction, reason }) => self.undo(transaction, reason, now),
 
             (
@@ -399,6 +411,18 @@ impl ApplyMachine {
                 | E::ConfirmAnswered { .. }
                 | E::ConfirmUnavailable { .. }
                 | E::Probed { .. }
+                | E::UndoRequested { .. }),
+            )
+            | (
+                state @ S::Saving(_),
+                event @ (E::StepDone { .. }
+                | E::InverseDone { .. }
+                | E::ConfirmAnswered { .. }
+                | E::ConfirmUnavailable { .. }
+                | E::Probed { .. }
+                | E::CancelRequested { .. }
+                | E::ExtendRequested { .. }
+                | E::HoldReleased { .. }
                 | E::UndoRequested { .. }),
             )
             | (

@@ -125,6 +125,8 @@ pub enum Record {
         /// The deadline from now on.
         deadline: Deadline,
     },
+    /// The coordinator confirmed it over a new connection: it stands as soon as the configuration is saved.
+    Confirmed,
     /// A person gave the change another deadline.
     Extended {
         /// The deadline from now on.
@@ -163,7 +165,7 @@ pub enum Record {
     },
     /// The order ended.
     Closed(Box<Closing>),
-    /// The host's configuration was saved after a commit.
+    /// The host's configuration was saved later than the end it belongs to.
     Persisted,
 }
 
@@ -219,12 +221,11 @@ impl Memory {
         self.held = Some(Held { content, outcome });
         if let Some(committed) = committed {
             self.before = self.committed.replace(committed).map(Box::new);
-            self.persist_due = persist_due;
         }
         if undone {
             self.committed = self.before.take().map(|before| *before);
-            self.persist_due = persist_due;
         }
+        self.persist_due |= persist_due;
     }
 
     /// The generation of the last confirmed state; 0 for none.
@@ -282,6 +283,7 @@ impl Replay {
             Record::StepStarted { index } => *self.mark("step_started", index)? = Mark::Started,
             Record::StepEnded { index, result } => *self.mark("step_ended", index)? = Mark::after(&result),
             Record::Applied { deadline } => self.opened("applied")?.deadline = deadline,
+            Record::Confirmed => self.opened("confirmed")?.confirmed = true,
             Record::Extended { deadline } => self.opened("extended")?.extend(deadline),
             // What it says is for people: a restart rolls back whatever was held.
             Record::Held { .. } => _ = self.opened("held")?,

@@ -6,8 +6,8 @@ use super::event::Seen;
 use super::standing::standing;
 use super::state::{Again, RollingBack, RollingStage, after};
 use super::{
-    ApplyMachine, Closing, Effect, EventKind, JournalHealth, Mark, Open, Record, State, StepResult,
-    Transaction, Turn, reject,
+    ApplyMachine, Effect, EventKind, JournalHealth, Mark, Open, Record, State, StepResult, Transaction, Turn,
+    reject,
 };
 use crate::verify::compare_images;
 use model::{Component, Difference, DifferenceKind, Millis, Now, ObservedNetwork, Operation, OutcomeKind};
@@ -36,6 +36,11 @@ impl ApplyMachine {
     /// Begins the way back after a restart: what was done is only known in part, so read first.
     pub(super) fn recover(&mut self, open: Open, _now: Now) -> Turn {
         let mut open = Box::new(open);
+        if open.confirmed && open.abort.is_none() {
+            let (state, mut effects) = self.read_confirmed(open, 1);
+            effects.splice(0..0, super::progress(&state));
+            return (state, effects);
+        }
         let rebooted = open.transaction.boot != self.boot;
         let why = if rebooted { "the host was restarted" } else { "the agent was restarted" };
         open.abort(format!("{why} before the change was confirmed"));
@@ -154,7 +159,7 @@ impl ApplyMachine {
         let differences = compare_images(&at.open.transaction.pre_image, &observed);
         if differences.is_empty() {
             let kind = OutcomeKind::RolledBack { reason: at.reason.clone() };
-            return self.end_rollback(at, kind);
+            return self.end_with(at.open, kind);
         }
         if !proving {
             at.attempt = 1; // the host answers again: waiting for it was no attempt to go back
@@ -192,23 +197,7 @@ impl ApplyMachine {
                 at.failures.iter().cloned().chain(differences.iter().map(ToString::to_string)).collect();
             OutcomeKind::FailedMixed { reason: format!("{}; not undone: {}", at.reason, left.join("; ")) }
         };
-        self.end_rollback(at, kind)
-    }
-
-    fn end_rollback(&mut self, at: RollingBack, kind: OutcomeKind) -> Turn {
-        // Half undone is not undone: the committed state stays what it was, and the rest shows as drift.
-        let undone = at.open.undo && !matches!(kind, OutcomeKind::FailedMixed { .. });
-        let closing = Closing {
-            content: at.open.transaction.content.clone(),
-            outcome: at.open.outcome(kind),
-            committed: None,
-            persist_due: undone,
-            undone,
-        };
-        let mut effects = vec![Effect::Note(Record::Closed(Box::new(closing.clone())))];
-        effects.extend(undone.then_some(Effect::Persist));
-        effects.extend(self.close(closing));
-        (State::Idle, effects)
+        self.end_with(at.open, kind)
     }
 
     pub(super) fn tick_rollback(&mut self, mut at: RollingBack, now: Now) -> Turn {
@@ -272,7 +261,7 @@ fn unreadable(detail: String) -> Difference {
     }
 }
 
-fn pause(attempt: u32) -> Millis {
+pub(super) fn pause(attempt: u32) -> Millis {
     let index = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
     let last = PAUSES_MS.len().saturating_sub(1);
     Millis(PAUSES_MS.get(index.min(last)).copied().unwrap_or(1_000))

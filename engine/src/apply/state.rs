@@ -52,6 +52,8 @@ pub struct Open {
     pub accepted: BTreeSet<(String, String)>,
     /// Whether it is a committed change that is being undone.
     pub undo: bool,
+    /// The coordinator's word is on record: it stands as soon as it is saved.
+    pub confirmed: bool,
 }
 
 impl Open {
@@ -71,6 +73,7 @@ impl Open {
             touched,
             accepted: BTreeSet::new(),
             undo: false,
+            confirmed: false,
         }
     }
 
@@ -279,8 +282,8 @@ pub enum AwaitingStage {
         /// When.
         until: Uptime,
     },
-    /// The record that commits.
-    Committing(Box<super::Closing>),
+    /// The record that says that it is confirmed.
+    Confirming,
 }
 
 /// Data of `AwaitingConfirm`.
@@ -360,6 +363,53 @@ pub struct RollingBack {
     pub stage: RollingStage,
 }
 
+/// What `Saving` does when its waiting is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaveNext {
+    /// Read the host once more.
+    Read,
+    /// Save once more.
+    Save,
+    /// Write the end down once more.
+    Record,
+}
+
+/// What `Saving` waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SavingStage {
+    /// After a restart: the observation that tells whether a confirmed change is still there.
+    Reading {
+        /// Its token.
+        token: u32,
+    },
+    /// The saving.
+    Persisting,
+    /// The next try.
+    Waiting {
+        /// When.
+        until: Uptime,
+        /// What then.
+        next: SaveNext,
+    },
+    /// The record of the end.
+    Recording(Box<super::Closing>),
+}
+
+/// Data of `Saving`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saving {
+    /// The change.
+    pub open: Box<Open>,
+    /// How it ends.
+    pub kind: OutcomeKind,
+    /// Which try, from 1.
+    pub attempt: u32,
+    /// The configuration could not be saved.
+    pub unsaved: bool,
+    /// What it waits for.
+    pub stage: SavingStage,
+}
+
 /// Where the machine is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum State {
@@ -380,6 +430,8 @@ pub enum State {
     Holding(Holding),
     /// Running inverses.
     RollingBack(RollingBack),
+    /// How the change ends is decided: saving the configuration, writing it down.
+    Saving(Saving),
 }
 
 impl State {
@@ -395,6 +447,7 @@ impl State {
             Self::AwaitingConfirm(_) => ApplyPhase::AwaitingConfirm,
             Self::Holding(_) => ApplyPhase::Holding,
             Self::RollingBack(_) => ApplyPhase::RollingBack,
+            Self::Saving(_) => ApplyPhase::Saving,
         }
     }
 
@@ -409,7 +462,8 @@ impl State {
             | Self::Probing(_)
             | Self::AwaitingConfirm(_)
             | Self::Holding(_)
-            | Self::RollingBack(_) => self.open().map(Open::order),
+            | Self::RollingBack(_)
+            | Self::Saving(_) => self.open().map(Open::order),
         }
     }
 
@@ -424,17 +478,18 @@ impl State {
             Self::AwaitingConfirm(at) => Some(&at.open),
             Self::Holding(at) => Some(&at.open),
             Self::RollingBack(at) => Some(&at.open),
+            Self::Saving(at) => Some(&at.open),
         }
     }
 
     pub(super) fn open_mut(&mut self) -> Option<&mut Open> {
         match self {
-            Self::Idle | Self::Planning(_) | Self::RollingBack(_) => None,
+            Self::Idle | Self::Planning(_) | Self::RollingBack(_) | Self::Saving(_) => None,
             Self::Applying(at) => Some(&mut at.open),
             Self::Verifying(at) => Some(&mut at.open),
             Self::Probing(at) => Some(&mut at.open),
             Self::AwaitingConfirm(at) => match at.stage {
-                AwaitingStage::Committing(_) => None,
+                AwaitingStage::Confirming => None,
                 AwaitingStage::Looking { .. } | AwaitingStage::Asking | AwaitingStage::Waiting { .. } => {
                     Some(&mut at.open)
                 }
@@ -460,7 +515,7 @@ impl State {
             Self::AwaitingConfirm(at) => match at.stage {
                 AwaitingStage::Waiting { until } => Some(until.min(at.open.deadline.uptime)),
                 AwaitingStage::Asking | AwaitingStage::Looking { .. } => Some(at.open.deadline.uptime),
-                AwaitingStage::Committing(_) => None,
+                AwaitingStage::Confirming => None,
             },
             Self::RollingBack(at) => match at.stage {
                 RollingStage::Waiting { until, .. } => Some(until),
@@ -468,6 +523,10 @@ impl State {
                 | RollingStage::Reading { .. }
                 | RollingStage::Inverting { .. }
                 | RollingStage::Proving { .. } => None,
+            },
+            Self::Saving(at) => match at.stage {
+                SavingStage::Waiting { until, .. } => Some(until),
+                SavingStage::Reading { .. } | SavingStage::Persisting | SavingStage::Recording(_) => None,
             },
         }
     }

@@ -3,6 +3,7 @@
 mod approval;
 mod random;
 mod recovery;
+mod saving;
 mod scenarios;
 mod table;
 mod truth;
@@ -121,6 +122,11 @@ pub(super) struct World {
     pub step_faults: Vec<(StepResult, bool)>,
     pub unreadable: u32,
     pub journal_fails: bool,
+    /// Savings to come that fail.
+    pub save_fails: u32,
+    /// What the next boot begins with, and the boot of now.
+    pub saved: ObservedNetwork,
+    pub boot: String,
     pub confirm: Option<ConfirmVerdict>,
     /// How old the connection is that the confirmation comes over, in milliseconds.
     pub connection_age: u64,
@@ -143,6 +149,9 @@ impl World {
             step_faults: Vec::new(),
             unreadable: 0,
             journal_fails: false,
+            save_fails: 0,
+            saved: empty_host(),
+            boot: "b1".to_owned(),
             confirm: Some(ConfirmVerdict::Confirmed),
             connection_age: 0,
             silent: 0,
@@ -233,13 +242,23 @@ impl World {
                 self.send(event);
             }
             Effect::Persist => {
+                if self.save_fails > 0 {
+                    self.save_fails -= 1;
+                    return self.tell_unsaved();
+                }
                 self.persisted += 1;
+                self.saved = self.host.clone();
                 self.send(Event::Persisted(Ok(())));
             }
             Effect::Report(outcome) => self.reports.push(outcome),
             Effect::Progress { .. } => {}
             Effect::Rejected { .. } => self.rejected += 1,
         }
+        true
+    }
+
+    fn tell_unsaved(&mut self) -> bool {
+        self.send(Event::Persisted(Err("exit status 1".to_owned())));
         true
     }
 
@@ -276,8 +295,12 @@ impl World {
         self.settle();
     }
 
-    /// The process dies: only the journal and the host stay.
+    /// The process dies: only the journal and the host stay; with another boot id the host begins with what is saved.
     pub fn crash(&mut self, boot_id: &str) {
+        if self.boot != boot_id {
+            boot_id.clone_into(&mut self.boot);
+            self.host = self.saved.clone();
+        }
         let mut replay = Replay::default();
         for record in self.journal.clone() {
             replay.take(record).unwrap();

@@ -1,12 +1,14 @@
 //! The management path: adapter, port group, switch, a linked uplink, address and route.
 //!
-//! Owns: whether a state still carries it. Must not: plan. Called by `order` for every state in
+//! Owns: whether a state still carries it as before; whether an adapter can reach anything at all is another question,
+//! which `safety::path` answers. Must not: plan. Called by `order` for every state in
 //! between, by `merge` for what must not be pruned, and by the agent.
 
 use super::draft::Action;
 use model::{
-    Known, LinkState, NetstackName, ObservedIpv4, ObservedNetwork, ObservedVmk, ObservedVswitch, Operation,
-    PortGroupName, ServiceTag, UplinkOrder, Vlan, VmkAttachment, VmkName, VmnicName, VswitchName,
+    Known, LinkState, NetstackName, ObservedIpv4, ObservedIpv6, ObservedNetwork, ObservedVmk,
+    ObservedVswitch, Operation, PortGroupName, ServiceTag, UplinkOrder, Vlan, VmkAttachment, VmkName,
+    VmnicName, VswitchName,
 };
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -67,6 +69,8 @@ pub fn management_vmks(observed: &ObservedNetwork) -> BTreeSet<VmkName> {
 struct Chain {
     vmk: VmkName,
     ipv4: Option<ObservedIpv4>,
+    /// IPv6 where it may be what carries management.
+    ipv6: Option<ObservedIpv6>,
     netstack: NetstackName,
     default_route: Option<Ipv4Addr>,
     /// Every route through a gateway that leads over the adapter.
@@ -96,6 +100,31 @@ fn ipv4_of(vmk: &ObservedVmk) -> Option<ObservedIpv4> {
     }
 }
 
+/// IPv6 that may be what carries management; none where IPv4 is known to, or where there is nothing to lose.
+fn ipv6_of(observed: &ObservedNetwork, vmk: &ObservedVmk) -> Option<ObservedIpv6> {
+    let mut ipv6 = vmk.ipv6.read()?.clone();
+    if vmk.ipv4.read().is_some_and(|ipv4| *ipv4 != ObservedIpv4::None) {
+        if matches!(observed.management_vmk, Known::Read(Some(_))) {
+            return None;
+        }
+        // Beside IPv4 only what a person gave it.
+        (ipv6.dhcp, ipv6.router_advertisements) = (false, false);
+    }
+    let any = ipv6.dhcp || ipv6.router_advertisements || !ipv6.addresses.is_empty();
+    any.then_some(ipv6)
+}
+
+/// Whether nothing of it was taken away.
+fn ipv6_holds(before: Option<&ObservedIpv6>, now: Option<&ObservedIpv6>) -> bool {
+    before.is_none_or(|before| {
+        now.is_some_and(|now| {
+            before.addresses.is_subset(&now.addresses)
+                && before.dhcp <= now.dhcp
+                && before.router_advertisements <= now.router_advertisements
+        })
+    })
+}
+
 fn default_route(observed: &ObservedNetwork, netstack: &NetstackName) -> Option<Ipv4Addr> {
     let routes = observed.netstacks.read()?.get(netstack)?.routes.read()?;
     routes.iter().find(|route| route.network == model::RouteNetwork::Default)?.gateway
@@ -121,11 +150,11 @@ fn chain(observed: &ObservedNetwork, name: &VmkName) -> Option<Chain> {
             Some(Port { port_group: group.clone(), vlan, vswitch: state.vswitch.clone() })
         }
     };
-    let ipv4 = ipv4_of(vmk);
+    let (ipv4, ipv6) = (ipv4_of(vmk), ipv6_of(observed, vmk));
     let default_route = default_route(observed, &vmk.netstack);
     let routes = routes_over(observed, &vmk.netstack, name);
     let (vmk, netstack) = (name.clone(), vmk.netstack.clone());
-    Some(Chain { vmk, ipv4, netstack, default_route, routes, port })
+    Some(Chain { vmk, ipv4, ipv6, netstack, default_route, routes, port })
 }
 
 /// The first fact on the path of an adapter that could not be read.
@@ -166,6 +195,7 @@ impl Chain {
             && self.routes.is_subset(&now.routes);
         enabled
             && now.ipv4 == self.ipv4
+            && ipv6_holds(self.ipv6.as_ref(), now.ipv6.as_ref())
             && same_route
             && now.netstack == self.netstack
             && self.port_holds(&now, observed)
@@ -217,6 +247,9 @@ impl Chain {
             | Operation::VmkRemove { vmk }
             | Operation::VmkSet { vmk, .. }
             | Operation::VmkIpv4Set { vmk, .. } => *vmk == self.vmk,
+            Operation::VmkIpv6Set { vmk, .. } | Operation::VmkIpv6AddressAdd { vmk, .. } => {
+                *vmk == self.vmk && self.ipv6.is_some()
+            }
             Operation::PortGroupAdd { port_group, .. }
             | Operation::PortGroupRemove { port_group, .. }
             | Operation::PortGroupVlanSet { port_group, .. }
@@ -312,7 +345,9 @@ fn touches(chain: &Chain, operation: &Operation, observed: &ObservedNetwork) -> 
         Operation::PortGroupRemove { port_group, .. }
         | Operation::PortGroupVlanSet { port_group, .. }
         | Operation::PortGroupTeamingSet { port_group, .. } => on_group(port_group),
-        Operation::VmkSet { vmk, .. } => *vmk == chain.vmk,
+        Operation::VmkSet { vmk, .. }
+        | Operation::VmkIpv6Set { vmk, .. }
+        | Operation::VmkIpv6AddressRemove { vmk, .. } => *vmk == chain.vmk,
         Operation::VmkRemove { vmk } | Operation::VmkIpv4Set { vmk, .. } => {
             let state = observed.vmkernels.read().and_then(|vmks| vmks.get(vmk));
             state.is_none_or(|state| state.netstack == chain.netstack)

@@ -1,7 +1,7 @@
 //! Which probes a plan calls for, and which links count as lost.
 
 use super::*;
-use model::{Disruption, Ipv4Config, Step, Vlan};
+use model::{Disruption, Ipv4Config, NetstackName, PortGroupName, Step, Vlan, VswitchName};
 
 /// Management on vmk0 (gateway 10.10.0.1), vMotion on vmk1 with its own gateway and 9000 bytes, storage on vmk2
 /// without a gateway in its subnet.

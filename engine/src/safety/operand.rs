@@ -4,23 +4,9 @@
 
 use super::Violation;
 use model::{
-    Component, ObservedNetwork, Operation, TeamingChange, VmkAttachment, VmkName, VmnicName, VswitchName,
+    Component, ObservedNetwork, Operation, OperationObject, TeamingChange, VmkAttachment, VmnicName,
+    VswitchName,
 };
-
-fn vmk_of(operation: &Operation) -> Option<&VmkName> {
-    match operation {
-        Operation::VmkAdd { vmk, .. }
-        | Operation::VmkRemove { vmk }
-        | Operation::VmkSet { vmk, .. }
-        | Operation::VmkIpv4Set { vmk, .. }
-        | Operation::VmkIpv6Set { vmk, .. }
-        | Operation::VmkIpv6AddressAdd { vmk, .. }
-        | Operation::VmkIpv6AddressRemove { vmk, .. }
-        | Operation::VmkTagAdd { vmk, .. }
-        | Operation::VmkTagRemove { vmk, .. } => Some(vmk),
-        _ => None,
-    }
-}
 
 fn named(change: &TeamingChange) -> impl Iterator<Item = &VmnicName> {
     change.active.iter().chain(&change.standby).flatten()
@@ -42,7 +28,7 @@ fn vmnics_of(operation: &Operation) -> Vec<&VmnicName> {
 
 /// Rule 3: as far as it was read, nothing of a distributed switch is touched.
 pub(super) fn check_distributed(operation: &Operation, now: &ObservedNetwork) -> Result<(), Violation> {
-    if let Some(name) = vmk_of(operation)
+    if let OperationObject::Vmk(name) = operation.object()
         && let Some(vmk) = now.vmkernels.read().and_then(|vmks| vmks.get(name))
         && let VmkAttachment::Distributed(dvs) = &vmk.attachment
     {

@@ -12,7 +12,18 @@ use std::fmt::Display;
 use std::net::Ipv4Addr;
 
 /// The fields of an object that count, as text.
-type Fields = Vec<(&'static str, String)>;
+type Fields = Vec<(&'static str, Known<String>)>;
+
+fn fact<T: serde::Serialize>(fact: &Known<T>) -> Known<String> {
+    match fact {
+        Known::Read(value) => Known::Read(text(value)),
+        Known::Unreadable { reason } => Known::unreadable(reason.clone()),
+    }
+}
+
+fn plain<T: serde::Serialize>(value: &T) -> Known<String> {
+    Known::Read(text(value))
+}
 
 /// Every difference of `after` from `before` that a rollback should not leave.
 #[must_use]
@@ -29,46 +40,46 @@ pub fn compare_images(before: &ObservedNetwork, after: &ObservedNetwork) -> Vec<
 fn vswitch(state: &ObservedVswitch) -> Fields {
     let ObservedVswitch { mtu, cdp, uplinks, teaming, security, shaping } = state;
     vec![
-        ("mtu", text(mtu)),
-        ("cdp", text(cdp)),
-        ("uplinks", text(uplinks)),
-        ("teaming", text(teaming)),
-        ("security", text(security)),
-        ("shaping", text(shaping)),
+        ("mtu", fact(mtu)),
+        ("cdp", fact(cdp)),
+        ("uplinks", fact(uplinks)),
+        ("teaming", fact(teaming)),
+        ("security", fact(security)),
+        ("shaping", fact(shaping)),
     ]
 }
 
 fn port_group(state: &ObservedPortGroup) -> Fields {
     let ObservedPortGroup { vswitch, vlan, active_clients: _, teaming, security, shaping } = state;
     vec![
-        ("vswitch", text(vswitch)),
-        ("vlan", text(vlan)),
-        ("teaming", text(teaming)),
-        ("security", text(security)),
-        ("shaping", text(shaping)),
+        ("vswitch", plain(vswitch)),
+        ("vlan", fact(vlan)),
+        ("teaming", fact(teaming)),
+        ("security", fact(security)),
+        ("shaping", fact(shaping)),
     ]
 }
 
 fn vmk(state: &ObservedVmk) -> Fields {
     let ObservedVmk { attachment, netstack, enabled, mac, mtu, ipv4, ipv6, services } = state;
     let ipv4 = match ipv4 {
-        Known::Read(ObservedIpv4::Dhcp { .. }) => "dhcp".to_owned(),
-        other => text(other),
+        Known::Read(ObservedIpv4::Dhcp { .. }) => Known::Read("dhcp".to_owned()),
+        other => fact(other),
     };
     vec![
-        ("attachment", text(attachment)),
-        ("netstack", text(netstack)),
-        ("enabled", text(enabled)),
-        ("mac", text(mac)),
-        ("mtu", text(mtu)),
+        ("attachment", plain(attachment)),
+        ("netstack", plain(netstack)),
+        ("enabled", plain(enabled)),
+        ("mac", fact(mac)),
+        ("mtu", fact(mtu)),
         ("ipv4", ipv4),
-        ("ipv6", text(ipv6)),
-        ("services", text(services)),
+        ("ipv6", fact(ipv6)),
+        ("services", fact(services)),
     ]
 }
 
 fn nic(state: &ObservedNic) -> Fields {
-    vec![("mac", text(&state.mac)), ("admin", text(&state.admin)), ("auto", text(&state.auto_negotiation))]
+    vec![("mac", fact(&state.mac)), ("admin", fact(&state.admin)), ("auto", fact(&state.auto_negotiation))]
 }
 
 fn netstack(state: &ObservedNetstack) -> Fields {
@@ -77,7 +88,7 @@ fn netstack(state: &ObservedNetstack) -> Fields {
         routes.into_iter().filter_map(|route| Some((route.network, route.gateway?))).collect()
     };
     let routes = routes.clone().map(routed);
-    vec![("routes", text(&routes)), ("dns_servers", text(dns_servers)), ("dns_search", text(dns_search))]
+    vec![("routes", fact(&routes)), ("dns_servers", fact(dns_servers)), ("dns_search", fact(dns_search))]
 }
 
 fn kind<K: Ord + Display, O>(
@@ -104,8 +115,16 @@ fn kind<K: Ord + Display, O>(
             continue;
         };
         for ((field, was), (_, is)) in fields(state).into_iter().zip(fields(now)) {
-            if was != is {
-                push(name.to_string(), field, DifferenceKind::Changed, was, is);
+            match (was, is) {
+                // What was not known before cannot be other than before.
+                (Known::Unreadable { .. }, _) => {}
+                (Known::Read(was), Known::Unreadable { reason }) => {
+                    push(name.to_string(), field, DifferenceKind::Unreadable, was, reason);
+                }
+                (Known::Read(was), Known::Read(is)) if was != is => {
+                    push(name.to_string(), field, DifferenceKind::Changed, was, is);
+                }
+                (Known::Read(_), Known::Read(_)) => {}
             }
         }
     }

@@ -50,6 +50,13 @@ pub enum FromCoordinator {
     Ping(PingQuestion),
     /// A newer approver set.
     ApproverSet(Box<ApproverRotation>),
+    /// The open change gets another window, counted from now.
+    Extend {
+        /// The change.
+        change: ChangeId,
+        /// The new window, in whole seconds.
+        window: Millis,
+    },
 }
 
 /// A span for a 32-bit field; longer ones become the longest.
@@ -85,6 +92,10 @@ impl TryFrom<v1::CoordinatorMessage> for FromCoordinator {
             Message::ApproverSetOffer(v1::ApproverSetOffer { rotation_json }) => {
                 Self::ApproverSet(Box::new(from_json("rotation_json", &rotation_json)?))
             }
+            Message::ExtendWindow(v1::ExtendWindow { change_id, seconds }) => Self::Extend {
+                change: change("change_id", change_id)?,
+                window: Millis::from_secs(seconds.into()),
+            },
         })
     }
 }
@@ -117,6 +128,10 @@ impl TryFrom<FromCoordinator> for v1::CoordinatorMessage {
             FromCoordinator::ApproverSet(rotation) => Message::ApproverSetOffer(v1::ApproverSetOffer {
                 rotation_json: to_json("rotation_json", rotation.as_ref())?,
             }),
+            FromCoordinator::Extend { change, window } => {
+                let seconds = u32::try_from(window.0.div_ceil(1000)).unwrap_or(u32::MAX);
+                Message::ExtendWindow(v1::ExtendWindow { change_id: change.into(), seconds })
+            }
         };
         Ok(Self { message: Some(message) })
     }

@@ -31,7 +31,7 @@ use error::bounded;
 use model::ApplyPhase;
 
 /// Phases by their wire text; the same words as in JSON.
-const PHASES: [(ApplyPhase, &str); 8] = [
+const PHASES: [(ApplyPhase, &str); 9] = [
     (ApplyPhase::Idle, "idle"),
     (ApplyPhase::Planning, "planning"),
     (ApplyPhase::Applying, "applying"),
@@ -40,6 +40,7 @@ const PHASES: [(ApplyPhase, &str); 8] = [
     (ApplyPhase::AwaitingConfirm, "awaiting_confirm"),
     (ApplyPhase::Holding, "holding"),
     (ApplyPhase::RollingBack, "rolling_back"),
+    (ApplyPhase::Saving, "saving"),
 ];
 
 /// The wire text of a phase.
@@ -54,6 +55,7 @@ pub fn phase_to_text(phase: ApplyPhase) -> &'static str {
         ApplyPhase::AwaitingConfirm => "awaiting_confirm",
         ApplyPhase::Holding => "holding",
         ApplyPhase::RollingBack => "rolling_back",
+        ApplyPhase::Saving => "saving",
     }
 }
 

@@ -199,6 +199,8 @@ fn a_ping_is_asked_for_within_bounds_only() {
 #[test]
 fn every_coordinator_message_survives_the_wire() {
     coordinator_round_trip(FromCoordinator::Welcome { protocol: 1, heartbeat: Millis(10_000) });
+    let change = ChangeId::new("rfc-7").unwrap();
+    coordinator_round_trip(FromCoordinator::Extend { change, window: Millis::from_secs(600) });
     let unproven = OfferedOrder::without_proof(&order()).unwrap();
     coordinator_round_trip(FromCoordinator::Order(Box::new(unproven.clone())));
     coordinator_round_trip(FromCoordinator::Order(Box::new(OfferedOrder {

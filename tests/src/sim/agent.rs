@@ -7,14 +7,14 @@
 use super::disk::{SimDisk, SyncBug};
 use super::mutants::Mutant;
 use engine::apply::{
-    ApplyMachine, Closing, Committed, ConfirmVerdict, Effect, Event, Open, Record, Replay, Seen, StepResult,
-    Transaction,
+    ApplyMachine, Closing, Committed, ConfirmVerdict, Effect, Event, JournalHealth, LocalGuards, Open,
+    Record, Replay, Seen, State, StepResult, Transaction,
 };
 use engine::journal::{Journal, Opened};
 use engine::project::project;
 use model::{
-    ApplyOutcome, ApplyPhase, BootId, ChangeId, Generation, HostId, Now, Operation, OutcomeKind, PlanDigest,
-    Probe, Uptime,
+    ApplyOutcome, ApplyPhase, BootId, ChangeId, Generation, HostId, LocalVerb, Millis, Now, Operation,
+    OutcomeKind, PlanDigest, Probe, Uptime,
 };
 use std::collections::VecDeque;
 
@@ -66,6 +66,8 @@ pub enum Ask {
     Opened(Box<Transaction>),
     /// The way back begins.
     Rolling(String),
+    /// A committed change is being undone from now on; nothing was touched yet.
+    Undoing(Box<Transaction>),
 }
 
 /// What an agent begins with.
@@ -107,12 +109,22 @@ impl Agent {
     pub fn start(start: Start, now: Now) -> (Self, Vec<Ask>, Option<ApplyOutcome>) {
         let (agent, effects, last, mut asks) = Self::open(start, now);
         let mut agent = agent;
+        if agent.is_dead() {
+            // It died while it opened its journal: it told nobody anything.
+            return (agent, Vec::new(), None);
+        }
         asks.extend(agent.perform(effects, now));
         (agent, asks, last)
     }
 
     fn open(start: Start, now: Now) -> (Self, Vec<Effect>, Option<ApplyOutcome>, Vec<Ask>) {
-        let (journal, Opened { mut replay, health, .. }) = Journal::open(start.disk.clone(), &start.boot);
+        let (mut journal, Opened { mut replay, mut health, .. }) =
+            Journal::open(start.disk.clone(), &start.boot);
+        if let (Some(Mutant::IgnoreDamage), JournalHealth::Damaged { .. }) = (start.mutant, &health) {
+            start.disk.wipe();
+            let (anew, opened) = Journal::open(start.disk.clone(), &start.boot);
+            (journal, replay, health) = (anew, opened.replay, opened.health);
+        }
         let mut asks = Vec::new();
         let mut ghost = None;
         match start.mutant {
@@ -159,14 +171,46 @@ impl Agent {
         }
         let event = self.bend(event);
         let now = self.bend_clock(now);
+        let mut asks = self.extend_by_itself(&event, now);
         let effects = self.machine.handle(event, now);
-        let mut asks = self.perform(effects, now);
+        asks.extend(self.perform(effects, now));
         let early = self.start.mutant == Some(Mutant::PersistEarly);
         if early && self.machine.phase() == ApplyPhase::AwaitingConfirm && !self.persisted_early {
             self.persisted_early = true;
             asks.push(Ask::Persist);
         }
         asks
+    }
+
+    /// What a person at the console forbids from now on.
+    pub fn guards(&mut self, guards: LocalGuards) {
+        if self.start.mutant != Some(Mutant::IgnoreFreeze) {
+            self.machine.set_guards(guards);
+        }
+    }
+
+    /// A person did something at the console.
+    pub fn note_local(&mut self, verb: LocalVerb, now: Now) -> Vec<Ask> {
+        let effects = self.machine.note_local(verb, "the simulation".to_owned(), now.wall);
+        self.perform(effects, now)
+    }
+
+    /// As the agent does when a person wants the last committed change undone.
+    pub fn undo_last(&mut self, now: Now) -> Vec<Ask> {
+        let Some(transaction) = self.journal.history().last_committed().cloned() else { return Vec::new() };
+        let reason = "at the console: undone".to_owned();
+        self.take(Event::UndoRequested { transaction: Box::new(transaction), reason }, now)
+    }
+
+    fn extend_by_itself(&mut self, event: &Event, now: Now) -> Vec<Ask> {
+        let open = self.machine.state().open().map(|open| open.order().change.clone());
+        let (Some(Mutant::ExtendByItself), Event::Tick, Some(change)) = (self.start.mutant, event, open)
+        else {
+            return Vec::new();
+        };
+        let window = Millis::from_secs(model::CONFIRM_TIMEOUT_SECS_MAX);
+        let effects = self.machine.handle(Event::ExtendRequested { change, window }, now);
+        self.perform(effects, now)
     }
 
     fn perform(&mut self, effects: Vec<Effect>, now: Now) -> Vec<Ask> {
@@ -180,9 +224,12 @@ impl Agent {
             let answer = match effect {
                 Effect::Journal(record) => {
                     closed |= ends_something(&record);
+                    self.tell_too_early(&record, &mut asks);
                     let written = self.write(&record);
-                    if let (true, Record::Opened(transaction)) = (written.is_ok(), record) {
-                        asks.push(Ask::Opened(transaction));
+                    match (&written, record) {
+                        (Ok(()), Record::Opened(transaction)) => asks.push(Ask::Opened(transaction)),
+                        (Ok(()), Record::Undoing { transaction, .. }) => asks.push(Ask::Undoing(transaction)),
+                        _ => {}
                     }
                     Some(match written {
                         Ok(()) => Event::JournalWritten,
@@ -214,9 +261,23 @@ impl Agent {
         asks
     }
 
+    /// Of planted bugs: an end is told before it is saved, or before it is on record.
+    fn tell_too_early(&self, record: &Record, asks: &mut Vec<Ask>) {
+        match (self.start.mutant, record, self.machine.state().open()) {
+            (Some(Mutant::ReportBeforeRecord), Record::Closed(closing), _) => {
+                asks.push(Ask::Report(closing.outcome.clone()));
+            }
+            (Some(Mutant::ReportBeforeSave), Record::Confirmed, Some(open)) => {
+                asks.push(Ask::Report(committed(open)));
+            }
+            _ => {}
+        }
+    }
+
     fn write(&mut self, record: &Record) -> Result<(), String> {
         match (self.start.mutant, record) {
-            (Some(Mutant::DropStepStarted), Record::StepStarted { .. }) => return Ok(()),
+            (Some(Mutant::DropStepStarted), Record::StepStarted { .. })
+            | (Some(Mutant::SkipUndoRecord), Record::Undoing { .. }) => return Ok(()),
             (Some(Mutant::SkipIntentSync), Record::StepStarted { .. }) => self.start.disk.skip_syncs(1),
             (Some(Mutant::SkipOpenedSync), Record::Opened(_)) => self.start.disk.skip_syncs(2),
             _ => {}
@@ -231,7 +292,15 @@ impl Agent {
             Effect::RunStep { index, operation } => asks.push(Ask::Step { index, operation }),
             Effect::RunInverse { position, operation } => return self.inverse(position, operation, asks),
             Effect::Probe { token, probes } => asks.push(Ask::Probe { token, probes }),
-            Effect::Persist => asks.push(Ask::Persist),
+            Effect::Persist => {
+                if let (Some(Mutant::SkipRollbackSave), State::Saving(at)) =
+                    (self.start.mutant, self.machine.state())
+                    && at.kind != OutcomeKind::Committed
+                {
+                    return Some(Event::Persisted(Ok(())));
+                }
+                asks.push(Ask::Persist);
+            }
             Effect::TryConfirm { change, generation, digest } => {
                 asks.push(Ask::Confirm { change, generation, digest });
             }
@@ -282,7 +351,17 @@ impl Agent {
                 connected_at,
                 verdict: ConfirmVerdict::Confirmed,
             },
-            (Some(Mutant::TrustExitCode), Event::Observed(seen)) => Event::Observed(self.trusting(seen)),
+            (Some(Mutant::TrustExitCode), Event::Observed(seen))
+                if matches!(self.machine.phase(), ApplyPhase::Verifying | ApplyPhase::AwaitingConfirm) =>
+            {
+                Event::Observed(self.trusting(seen))
+            }
+            (Some(Mutant::TrustConfirmed), Event::Observed(seen))
+                if self.machine.phase() == ApplyPhase::Saving =>
+            {
+                Event::Observed(self.trusting(seen))
+            }
+            (Some(Mutant::IgnoreForeign), Event::Observed(seen)) => Event::Observed(self.blind(seen)),
             (_, event) => event,
         }
     }
@@ -290,15 +369,23 @@ impl Agent {
     /// What would be read if every call had done what it said.
     fn trusting(&self, seen: Seen) -> Seen {
         let Some(open) = self.machine.state().open() else { return seen };
-        if !matches!(self.machine.phase(), ApplyPhase::Verifying | ApplyPhase::AwaitingConfirm) {
-            return seen;
-        }
         let mut network = open.transaction.pre_image.clone();
         for step in &open.transaction.plan.steps {
             // What cannot be projected stays as it was.
             let _ = project(&mut network, &step.operation);
         }
         Seen { result: Ok(Box::new(network)), ..seen }
+    }
+
+    /// What would be read if nobody else had touched the host.
+    fn blind(&self, mut seen: Seen) -> Seen {
+        if let (Some(open), Ok(network)) = (self.machine.state().open(), &mut seen.result)
+            && let (Some(before), Some(groups)) =
+                (open.transaction.pre_image.port_groups.read(), network.port_groups.read_mut())
+        {
+            groups.retain(|name, _| !name.as_str().starts_with("foreign") || before.contains_key(name));
+        }
+        seen
     }
 
     fn bend_clock(&self, now: Now) -> Now {
@@ -328,14 +415,7 @@ impl Agent {
                 return None;
             }
         }
-        let outcome = ApplyOutcome {
-            change: order.change.clone(),
-            generation: order.generation,
-            kind: OutcomeKind::Committed,
-            steps_run: open.steps_run(),
-            esxcli_calls: open.calls,
-            approval: None,
-        };
+        let outcome = committed(&open);
         let committed = Committed { generation: order.generation, desired: order.desired.clone() };
         let content = open.transaction.content.clone();
         let closing = Closing {
@@ -359,6 +439,17 @@ fn take_applied(replay: &mut Replay) -> Option<Box<Open>> {
     let all = |open: &Open| open.marks.iter().all(|mark| *mark == engine::apply::Mark::Done);
     let applied = replay.open.as_ref().is_some_and(all);
     applied.then(|| replay.open.take()).flatten().map(Box::new)
+}
+
+fn committed(open: &Open) -> ApplyOutcome {
+    ApplyOutcome {
+        change: open.order().change.clone(),
+        generation: open.order().generation,
+        kind: OutcomeKind::Committed,
+        steps_run: open.steps_run(),
+        esxcli_calls: open.calls,
+        approval: None,
+    }
 }
 
 fn confirm_of(open: &Open) -> Ask {

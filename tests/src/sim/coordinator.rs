@@ -5,6 +5,7 @@
 
 use super::mutants::Mutant;
 use super::station::Task;
+use super::witness::Vouch;
 use super::world::{Event, WALL_START, World};
 use engine::apply::ConfirmVerdict;
 use engine::rollout::{Effect, Event as Machine, NotSent, RolloutState};
@@ -445,8 +446,13 @@ impl World {
         if coordinator.sent.get(&host).is_some_and(|(known, at)| known == change && opened_at < *at) {
             return Err("an old connection".to_owned());
         }
+        let vouch = if committed { Vouch::NoNeed } else { self.vouch(host, index) };
+        if vouch == Vouch::No && self.settings.mutant != Some(Mutant::NoWitness) {
+            return Err("no peer vouches for the change".to_owned());
+        }
         if let Some(watch) = self.watches.get_mut(host) {
             watch.confirmed(change, generation);
+            watch.unwitnessed = vouch == Vouch::No;
         }
         Ok(ConfirmVerdict::Confirmed)
     }

@@ -278,6 +278,47 @@ impl SimDisk {
         self.0.borrow_mut().skip_syncs = count;
     }
 
+    /// Everything is gone (a planted bug).
+    pub fn wipe(&self) {
+        let mut inner = self.0.borrow_mut();
+        let ops = inner.ops;
+        let (die_at, trouble, bug) = (inner.die_at, inner.trouble, inner.bug);
+        *inner = Inner { ops, die_at, trouble, bug, ..Inner::default() };
+    }
+
+    /// A byte of a durable file is not what was written: turned, or turned back. False when there is no such byte.
+    pub fn turn(&self, name: &str, offset: usize) -> bool {
+        let mut inner = self.0.borrow_mut();
+        let Some(inode) = inner.durable_names.get(name).copied() else { return false };
+        let Some(file) = inner.inodes.get_mut(&inode).filter(|file| file.durable.len() > offset) else {
+            return false;
+        };
+        for bytes in [&mut file.durable, &mut file.visible] {
+            if let Some(byte) = bytes.get_mut(offset) {
+                *byte = !*byte;
+            }
+        }
+        true
+    }
+
+    /// What a write that was cut off leaves behind the end of a file.
+    pub fn tear(&self, name: &str, garbage: &[u8]) {
+        let mut inner = self.0.borrow_mut();
+        let Some(inode) = inner.durable_names.get(name).copied() else { return };
+        if let Some(file) = inner.inodes.get_mut(&inode).filter(|file| file.pending.is_empty()) {
+            file.durable.extend(garbage);
+            file.visible.extend(garbage);
+        }
+    }
+
+    /// The durable bytes of a file.
+    #[must_use]
+    pub fn bytes(&self, name: &str) -> Vec<u8> {
+        let inner = self.0.borrow();
+        let inode = inner.durable_names.get(name).and_then(|inode| inner.inodes.get(inode));
+        inode.map(|file| file.durable.clone()).unwrap_or_default()
+    }
+
     /// Un-synced writes by length in sectors.
     #[must_use]
     pub fn pending(&self) -> Vec<usize> {

@@ -13,6 +13,9 @@ use engine::rollout::Event as Machine;
 /// In a thousand troubles that are aimed at a host with an open change.
 const AIMED_PER_MILLE: u64 = 800;
 
+/// The file of the records.
+const JOURNAL: &str = "journal.log";
+
 /// One trouble.
 #[derive(Debug, Clone)]
 pub struct Fault {
@@ -89,11 +92,22 @@ impl World {
             Trouble::PowerCut => self.power_off(host, length),
             Trouble::Calls => self.bad_calls = 150,
             Trouble::Messages => self.bad_messages = 250,
-            Trouble::HostdDown | Trouble::DiskFull | Trouble::ReadOnly => {
+            Trouble::HostdDown | Trouble::Hang | Trouble::DiskFull | Trouble::ReadOnly => {
                 if let Some(watch) = self.watches.get_mut(host) {
                     watch.trouble(length);
                 }
                 self.lasting(host, fault.kind, On(true));
+            }
+            Trouble::GuardKill => self.kill_guard(host),
+            Trouble::Console => self.console(host),
+            Trouble::Extend => self.extend(host),
+            Trouble::PartialReads => self.partial_reads = 300,
+            Trouble::Corrupt => self.corrupt(host, length),
+            Trouble::Torn => self.tear(host),
+            Trouble::HourlyBackup => {
+                if let Some(station) = self.stations.get_mut(host).filter(|station| station.up) {
+                    station.host.auto_backup();
+                }
             }
             Trouble::Foreign => self.foreign(host),
             Trouble::Partition => {
@@ -133,6 +147,7 @@ impl World {
         let Some(station) = self.stations.get_mut(host) else { return };
         match kind {
             Trouble::HostdDown => station.hostd_down = on.0,
+            Trouble::Hang => station.hung = on.0,
             Trouble::DiskFull if on.0 => station.disk.trouble(disk::Trouble::Full),
             Trouble::ReadOnly if on.0 => station.disk.trouble(disk::Trouble::ReadOnly),
             _ => station.disk.trouble(disk::Trouble::None),
@@ -159,7 +174,6 @@ impl World {
         watch.trouble(0);
         // ESXi saves by itself what a person changed, once nothing of ours is open.
         if !watch.is_open() && record::open(&station.disk).is_none() {
-            watch.saves(&station.host, &station.disk);
             station.host.auto_backup();
         }
     }
@@ -170,9 +184,12 @@ impl World {
         match fault.kind {
             Trouble::Calls => self.bad_calls = 0,
             Trouble::Messages => self.bad_messages = 0,
-            Trouble::HostdDown | Trouble::DiskFull | Trouble::ReadOnly => {
+            Trouble::HostdDown | Trouble::Hang | Trouble::DiskFull | Trouble::ReadOnly => {
                 self.lasting(host, fault.kind, On(false))
             }
+            Trouble::Console => self.release(host),
+            Trouble::PartialReads => self.partial_reads = 0,
+            Trouble::Corrupt => self.mend(host),
             Trouble::Partition => {
                 if let Some(station) = self.stations.get_mut(host) {
                     station.apart.remove(&fault.coordinator);
@@ -190,9 +207,59 @@ impl World {
             | Trouble::PowerCut
             | Trouble::Foreign
             | Trouble::WallJump
+            | Trouble::GuardKill
+            | Trouble::Extend
+            | Trouble::Torn
+            | Trouble::HourlyBackup
             | Trouble::Person => {}
         }
     }
+
+    /// A byte in the first of several records is not what was written; the agent finds it when it starts again.
+    fn corrupt(&mut self, host: usize, length: u64) {
+        self.kill(host);
+        let (Some(station), Some(watch)) = (self.stations.get_mut(host), self.watches.get_mut(host)) else {
+            return;
+        };
+        let Some(offset) = inside_first(&station.disk.bytes(JOURNAL)).filter(|_| station.turned.is_none())
+        else {
+            return;
+        };
+        if station.disk.turn(JOURNAL, offset) {
+            station.turned = Some(offset);
+            watch.damaged(true);
+            watch.trouble(length);
+        }
+    }
+
+    /// A person puts the journal in order again, and starts the agent anew.
+    fn mend(&mut self, host: usize) {
+        let (Some(station), Some(watch)) = (self.stations.get_mut(host), self.watches.get_mut(host)) else {
+            return;
+        };
+        if let Some(offset) = station.turned.take() {
+            station.disk.turn(JOURNAL, offset);
+            watch.damaged(false);
+            self.kill(host);
+        }
+    }
+
+    /// What a write that was cut off leaves behind.
+    fn tear(&mut self, host: usize) {
+        self.kill(host);
+        let garbage: Vec<u8> =
+            (0..self.rng.between(1, 600)).map(|_| self.rng.bits().to_le_bytes()[0]).collect();
+        if let Some(station) = self.stations.get(host) {
+            station.disk.tear(JOURNAL, &garbage);
+        }
+    }
+}
+
+/// A place inside the first record when there is a second one: length and checksum are four bytes each.
+fn inside_first(bytes: &[u8]) -> Option<usize> {
+    let length = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?);
+    let length = usize::try_from(length).ok()?;
+    (bytes.len() > length + 16).then_some(8 + length / 2)
 }
 
 /// Begin or end of what lasts.

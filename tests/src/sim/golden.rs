@@ -196,6 +196,7 @@ fn cutting(host: &Host) -> Vec<(&'static str, Value)> {
             "management subnet",
             json!({"vmkernels": {"vmk0": {"ipv4": {"static": {"address": moved(address, 77)}}}}}),
         ),
+        ("vMotion alone in a VLAN", json!({"port_groups": {"vMotion": {"vlan": 10}}})),
         ("management mtu", json!({"vmkernels": {"vmk0": {"mtu": 1400}}})),
         ("management uplinks away", json!({"vswitches": {"vSwitch0": {"uplinks": []}}})),
         ("management disabled", json!({"vmkernels": {"vmk0": {"enabled": false}}})),

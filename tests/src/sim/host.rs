@@ -5,11 +5,12 @@
 //! command lines and parsers and must come to the same.
 
 use super::image::Image;
+use super::rng::Rng;
 use crate::host::observe;
 use engine::apply::StepResult;
 use engine::verify::compare_images;
 use esxcli::{FailureKind, Formatter, classify};
-use model::{ObservedNetwork, Operation, Probe, ProbeResult, ProbeVerdict, Wall};
+use model::{Known, ObservedNetwork, Operation, Probe, ProbeResult, ProbeVerdict, Wall};
 use simulator::Host;
 use simulator::fabric::{Fragment, Ping, Reach, can_ping, management_reachable};
 
@@ -74,26 +75,9 @@ pub fn run(host: &mut Host, operation: &Operation, fault: Option<CallFault>) -> 
     let detail = format!("{}: {failure}", esxcli::display(&argv));
     match failure.kind {
         FailureKind::AlreadySo => StepResult::AlreadySo { detail },
-        FailureKind::NotFound if removes(operation) => StepResult::AlreadySo { detail },
+        FailureKind::NotFound if operation.removes() => StepResult::AlreadySo { detail },
         _ => StepResult::Failed { detail },
     }
-}
-
-/// Removing what is not there leaves the host as wanted.
-fn removes(operation: &Operation) -> bool {
-    matches!(
-        operation,
-        Operation::VswitchRemove { .. }
-            | Operation::UplinkRemove { .. }
-            | Operation::PortGroupRemove { .. }
-            | Operation::VmkRemove { .. }
-            | Operation::VmkIpv6AddressRemove { .. }
-            | Operation::VmkTagRemove { .. }
-            | Operation::NetstackRemove { .. }
-            | Operation::RouteRemove { .. }
-            | Operation::DnsServerRemove { .. }
-            | Operation::DnsSearchRemove { .. }
-    )
 }
 
 /// Reads a host.
@@ -114,6 +98,29 @@ pub fn read(host: &mut Host, reading: Reading, wall: Wall) -> Result<ObservedNet
     observed.facts.boot_id = described.facts.boot_id;
     observed.management_vmk = described.management_vmk;
     Ok(observed)
+}
+
+/// Some part of a reading could not be read.
+pub fn spoil(observed: &mut ObservedNetwork, rng: &mut Rng) {
+    let reason = "the simulation says so";
+    let groups = observed.port_groups.read_mut();
+    match (rng.below(7), groups) {
+        (0, _) => observed.port_groups = Known::unreadable(reason),
+        (1, _) => observed.netstacks = Known::unreadable(reason),
+        (2, _) => observed.nics = Known::unreadable(reason),
+        (3, Some(groups)) => {
+            groups.values_mut().for_each(|group| group.teaming = Known::unreadable(reason));
+        }
+        (4, _) => {
+            let all = observed.vswitches.read_mut().into_iter().flat_map(|all| all.values_mut());
+            all.for_each(|vswitch| vswitch.uplinks = Known::unreadable(reason));
+        }
+        (5, _) => {
+            let all = observed.vmkernels.read_mut().into_iter().flat_map(|all| all.values_mut());
+            all.for_each(|vmk| vmk.ipv4 = Known::unreadable(reason));
+        }
+        _ => observed.vmkernels = Known::unreadable(reason),
+    }
 }
 
 /// Asks the network around the host.

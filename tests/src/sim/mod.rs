@@ -22,6 +22,7 @@ pub mod settings;
 pub mod station;
 pub mod trace;
 pub mod watch;
+pub mod witness;
 pub mod world;
 
 #[cfg(test)]

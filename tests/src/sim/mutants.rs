@@ -50,11 +50,31 @@ pub enum Mutant {
     NoWatchdog,
     /// Every coordinator drives rollouts, also one without streams.
     NoLease,
+    /// A commit is told as soon as it is confirmed, before it is saved.
+    ReportBeforeSave,
+    /// An end is told before it is on record.
+    ReportBeforeRecord,
+    /// A way back is not saved.
+    SkipRollbackSave,
+    /// A restart does not look whether what was confirmed is there.
+    TrustConfirmed,
+    /// That a committed change is being undone is not written down.
+    SkipUndoRecord,
+    /// Freeze and pin are not heeded.
+    IgnoreFreeze,
+    /// The window of an open change is set anew without end.
+    ExtendByItself,
+    /// What somebody else changed inside the window is not seen.
+    IgnoreForeign,
+    /// A journal that is damaged is begun anew.
+    IgnoreDamage,
+    /// A change is confirmed without a witness for the adapters that talk to peers.
+    NoWitness,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 32] = [
         Self::SkipSync,
         Self::SkipReplacementSync,
         Self::SkipOpenedSync,
@@ -77,6 +97,16 @@ impl Mutant {
         Self::SkipCanaryGate,
         Self::NoWatchdog,
         Self::NoLease,
+        Self::ReportBeforeSave,
+        Self::ReportBeforeRecord,
+        Self::SkipRollbackSave,
+        Self::TrustConfirmed,
+        Self::SkipUndoRecord,
+        Self::IgnoreFreeze,
+        Self::ExtendByItself,
+        Self::IgnoreForeign,
+        Self::IgnoreDamage,
+        Self::NoWitness,
     ];
 
     /// Its name on the command line and in seed files.
@@ -105,6 +135,16 @@ impl Mutant {
             Self::SkipCanaryGate => "skip_canary_gate",
             Self::NoWatchdog => "no_watchdog",
             Self::NoLease => "no_lease",
+            Self::ReportBeforeSave => "report_before_save",
+            Self::ReportBeforeRecord => "report_before_record",
+            Self::SkipRollbackSave => "skip_rollback_save",
+            Self::TrustConfirmed => "trust_confirmed",
+            Self::SkipUndoRecord => "skip_undo_record",
+            Self::IgnoreFreeze => "ignore_freeze",
+            Self::ExtendByItself => "extend_by_itself",
+            Self::IgnoreForeign => "ignore_foreign",
+            Self::IgnoreDamage => "ignore_damage",
+            Self::NoWitness => "no_witness",
         }
     }
 
@@ -124,6 +164,11 @@ impl Mutant {
                 | Self::NoWatchdog
                 | Self::NoLease
                 | Self::LoseOutcome
+                | Self::SkipUndoRecord
+                | Self::IgnoreFreeze
+                | Self::IgnoreForeign
+                | Self::IgnoreDamage
+                | Self::NoWitness
         )
     }
 }

@@ -22,10 +22,6 @@ pub struct Ran {
     pub hash: u64,
     /// The first violation.
     pub violation: Option<String>,
-    /// Commits that a power cut took away before they were saved.
-    pub lost_commits: u64,
-    /// Ends that were told otherwise later, because the disk took no record of the first.
-    pub told_twice: u64,
     /// The last events, when asked for.
     pub last: Vec<String>,
 }
@@ -43,8 +39,6 @@ pub fn run(settings: &Settings) -> Ran {
             .violations
             .first()
             .map(|(at, what)| format!("at {}.{:03} s: {what}", at / 1000, at % 1000)),
-        lost_commits: world.watches.iter().map(|watch| u64::from(watch.lost_commits)).sum(),
-        told_twice: world.watches.iter().map(|watch| u64::from(watch.told_twice)).sum(),
         last: world.trace.last().cloned().collect(),
     }
 }
@@ -62,10 +56,6 @@ pub struct Summary {
     pub simulated_seconds: f64,
     /// Seconds it took.
     pub wall_seconds: f64,
-    /// Commits that a power cut took away before they were saved.
-    pub lost_commits: u64,
-    /// Ends that were told otherwise later, because the disk took no record of the first.
-    pub told_twice: u64,
     /// One hash over all traces.
     pub hash: u64,
     /// Settings and violation of each run that failed.
@@ -84,8 +74,6 @@ pub fn many(from: u64, count: u64, hosts: Option<u32>) -> Summary {
         summary.hosts += u64::from(settings.hosts);
         summary.events += ran.events;
         summary.simulated_seconds += std::time::Duration::from_millis(ran.simulated_ms).as_secs_f64();
-        summary.lost_commits += ran.lost_commits;
-        summary.told_twice += ran.told_twice;
         summary.hash = summary.hash.rotate_left(7) ^ ran.hash;
         if let Some(violation) = ran.violation {
             summary.failures.push((settings, violation));

@@ -36,11 +36,27 @@ pub enum Trouble {
     WallJump,
     /// A person pauses or aborts.
     Person,
+    /// The guard is killed.
+    GuardKill,
+    /// A person at the console freezes, pins, releases, rolls back or undoes.
+    Console,
+    /// A person extends the window of an open change.
+    Extend,
+    /// Parts of a host cannot be read for a while.
+    PartialReads,
+    /// A byte of a journal is not what was written, for a while.
+    Corrupt,
+    /// A write that was cut off stands behind the end of a journal.
+    Torn,
+    /// No call of a host answers for a while.
+    Hang,
+    /// ESXi saves its configuration by itself.
+    HourlyBackup,
 }
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 23] = [
         Self::Kill,
         Self::DieAtDisk,
         Self::Stop,
@@ -56,6 +72,14 @@ impl Trouble {
         Self::StaleCoordinator,
         Self::WallJump,
         Self::Person,
+        Self::GuardKill,
+        Self::Console,
+        Self::Extend,
+        Self::PartialReads,
+        Self::Corrupt,
+        Self::Torn,
+        Self::Hang,
+        Self::HourlyBackup,
     ];
 
     /// Its name in seed files.

@@ -4,25 +4,24 @@
 //! event loop of the agent. Must not decide about a change (the machine does). Called by `world`.
 
 use super::agent::{Agent, Ask, Start, disk};
-use super::coordinator::Note;
 use super::disk::SimDisk;
-use super::host::{self, CallFault, Reading, is_reachable};
+use super::host::{CallFault, is_reachable};
 use super::rng::Rng;
 use super::settings::Settings;
 use super::world::{Event, WALL_START, World};
-use engine::apply::{ConfirmVerdict, Event as Machine, Seen};
+use engine::apply::{ConfirmVerdict, Event as Machine};
 use model::{
-    ApplyOutcome, ApplyPhase, BootId, ChangeId, Generation, HostId, Now, ObservedNetwork, Operation, Order,
-    Probe, Uptime, Wall,
+    ApplyOutcome, ApplyPhase, BootId, ChangeId, Generation, HostId, Millis, Now, ObservedNetwork, Operation,
+    Order, Probe, Uptime, Wall,
 };
 use simulator::Host;
 use std::collections::{BTreeSet, VecDeque};
 
+mod console;
+mod jobs;
 mod link;
 mod power;
 
-/// Longest time of one call.
-const CALL_LIMIT_MS: u64 = 60_000;
 /// Longest time of one question to a coordinator.
 const CONFIRM_TRY_MS: u64 = 10_000;
 /// Between two heartbeats.
@@ -39,8 +38,6 @@ pub const ALIVE_LIMIT_MS: u64 = 30_000;
 const GRACE_MS: u64 = 5_000;
 /// The guard waits this long before it starts the agent again.
 const RESTART_MS: u64 = 1_000;
-/// In a thousand readings that go through command lines and parsers.
-const GRAMMAR_PER_MILLE: u64 = 20;
 
 /// In a thousand hosts whose gateway answers no ping: only a new connection tells that they are cut off.
 const SILENT_GATEWAY_PER_MILLE: u64 = 400;
@@ -69,6 +66,8 @@ pub enum Task {
     Order(Box<Order>),
     /// An outcome was stored.
     Ack(ChangeId, Generation),
+    /// Another window for the open change.
+    Extend(ChangeId, Millis),
     /// The answer to a question, or none.
     Confirm {
         /// The change.
@@ -120,6 +119,16 @@ pub struct Process {
     last_seen: Option<Box<ObservedNetwork>>,
     beats: u32,
     rolling: bool,
+    /// Whether its guard lives.
+    guarded: bool,
+}
+
+impl Process {
+    /// Whether it answers at all.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        self.stopped.is_none()
+    }
 }
 
 /// A host and everything in it.
@@ -143,6 +152,14 @@ pub struct Station {
     pub apart: BTreeSet<usize>,
     /// Whether `hostd` answers.
     pub hostd_down: bool,
+    /// Whether no call comes to an end.
+    pub hung: bool,
+    /// A person keeps it as it is: no order, no further step.
+    pub frozen: bool,
+    /// A person keeps it as it is: no order.
+    pub pinned: bool,
+    /// Where its journal is not what was written.
+    pub turned: Option<usize>,
     /// The agent.
     pub process: Option<Process>,
     runs: u32,
@@ -167,6 +184,10 @@ impl Station {
             reachable,
             apart: BTreeSet::new(),
             hostd_down: false,
+            hung: false,
+            frozen: false,
+            pinned: false,
+            turned: None,
             process: None,
             runs: 0,
             sessions: rng.below(1000),
@@ -247,7 +268,9 @@ impl World {
             last_seen: None,
             beats: 0,
             rolling: false,
+            guarded: true,
         });
+        self.take_holds(host);
         if let Some(outcome) = last {
             self.hear(host, &outcome);
         }
@@ -297,6 +320,11 @@ impl World {
             Task::Connect => self.connect(host),
             Task::Welcome { coordinator, session } => self.welcome(host, coordinator, session),
             Task::Order(order) => self.machine(host, Machine::order(order)),
+            Task::Extend(change, window) => {
+                let before = self.deadline(host);
+                self.machine_with(host, Machine::ExtendRequested { change, window });
+                self.check_window(host, before, true);
+            }
             Task::Ack(change, generation) => {
                 process.outcomes.retain(|kept| kept.change != change || kept.generation != generation);
             }
@@ -322,6 +350,12 @@ impl World {
 
     /// One event for the machine, and all that follows from it.
     fn machine(&mut self, host: usize, event: Machine) {
+        let before = self.deadline(host);
+        self.machine_with(host, event);
+        self.check_window(host, before, false);
+    }
+
+    fn machine_with(&mut self, host: usize, event: Machine) {
         let now = self.now;
         let Some(station) = self.station(host) else { return };
         let clock = station.clock(now);
@@ -330,7 +364,8 @@ impl World {
         let asks = process.agent.take(event, clock);
         let after = process.agent.machine().phase();
         let overdue = process.agent.machine().state().open().is_some_and(|open| {
-            open.deadline.uptime.0 + GRACE_MS < clock.uptime.0 && after != ApplyPhase::RollingBack
+            let ends = matches!(after, ApplyPhase::RollingBack | ApplyPhase::Saving);
+            open.deadline.uptime.0 + GRACE_MS < clock.uptime.0 && !ends
         });
         if before != after {
             let id = station.id.clone();
@@ -340,6 +375,7 @@ impl World {
         if overdue && after != ApplyPhase::Applying {
             self.fail(format!("I1 host {host}: the deadline has passed and the agent does not go back"));
         }
+        self.end_unguarded(host);
     }
 
     fn due(&mut self, host: usize) {
@@ -374,7 +410,12 @@ impl World {
         for ask in asks {
             match ask {
                 Ask::Observe { token } => self.give(host, Job::Observe(Some(token))),
-                Ask::Step { index, operation } => self.give(host, Job::Step(index, operation)),
+                Ask::Step { index, operation } => {
+                    if self.stations.get(host).is_some_and(|station| station.frozen) {
+                        self.fail(format!("I7 host {host}: a step of a frozen host begins"));
+                    }
+                    self.give(host, Job::Step(index, operation));
+                }
                 Ask::Inverse { position, operation } => self.give(host, Job::Inverse(position, operation)),
                 Ask::Blind(operation) => self.give(host, Job::Blind(operation)),
                 Ask::Probe { token, probes } => self.give(host, Job::Probe(token, probes)),
@@ -398,6 +439,14 @@ impl World {
                     }
                     if let Some(process) = self.process(host) {
                         process.rolling = false;
+                    }
+                }
+                Ask::Undoing(transaction) => {
+                    if let Some(watch) = self.watches.get_mut(host) {
+                        watch.undoes(&transaction);
+                    }
+                    if let Some(process) = self.process(host) {
+                        process.rolling = true;
                     }
                 }
                 Ask::Rolling(reason) => {
@@ -435,127 +484,5 @@ impl World {
             process.jobs.push_back(job);
         }
         self.next_job(host);
-    }
-
-    fn next_job(&mut self, host: usize) {
-        let (bad_calls, hostd_down) = (self.bad_calls, self.stations.get(host).is_some_and(|s| s.hostd_down));
-        let Some(process) = self.process(host) else { return };
-        if process.running.is_some() || process.stopped.is_some() {
-            return;
-        }
-        let Some(job) = process.jobs.pop_front() else { return };
-        let run = process.run;
-        let writes = !matches!(job, Job::Observe(_) | Job::Probe(..));
-        let mut fault = None;
-        if hostd_down {
-            fault = Some(CallFault::FailBefore);
-        } else if self.rng.chance(bad_calls) {
-            fault = self.rng.pick(&CallFault::ALL).copied();
-        }
-        let mut took = self.rng.between(100, if writes { 700 } else { 1_500 });
-        if fault.is_some_and(CallFault::hangs) {
-            took = if writes { CALL_LIMIT_MS } else { CALL_LIMIT_MS / 2 };
-        }
-        if let (Some(_), Some(watch)) = (fault, self.watches.get_mut(host)) {
-            watch.trouble(took);
-        }
-        if let Some(process) = self.process(host) {
-            process.running = Some((job, fault));
-        }
-        self.after(took, Event::Agent { host, run, task: Task::JobDone });
-    }
-
-    /// The running job has its effect; gives what the machine hears of it.
-    fn end_job(&mut self, host: usize) -> Option<Machine> {
-        let process = self.process(host)?;
-        let run = process.run;
-        let (job, fault) = process.running.take()?;
-        self.trace.note(self.now, "job", || format!("host {host}: {job:?} {fault:?}"));
-        match job {
-            Job::Observe(token) => self.observed(host, token, fault),
-            Job::Step(index, operation) => {
-                let result = self.call(host, &operation, fault, Some(Some(index)), run);
-                Some(Machine::StepDone { index, result })
-            }
-            Job::Inverse(position, operation) => {
-                let result = self.call(host, &operation, fault, Some(None), run);
-                Some(Machine::InverseDone { position, result })
-            }
-            Job::Blind(operation) => {
-                self.call(host, &operation, fault, Some(Some(0)), run);
-                None
-            }
-            Job::Probe(token, probes) => {
-                let station = self.station(host)?;
-                let results = if fault.is_some() { Vec::new() } else { host::probe(&station.host, probes) };
-                Some(Machine::Probed { token, results })
-            }
-            Job::Persist => Some(Machine::Persisted(self.persist(host, fault))),
-        }
-    }
-
-    fn observed(&mut self, host: usize, token: Option<u32>, fault: Option<CallFault>) -> Option<Machine> {
-        let reading = if self.rng.chance(GRAMMAR_PER_MILLE) { Reading::Grammar } else { Reading::Direct };
-        let now = self.now;
-        let station = self.station(host)?;
-        let wall = station.clock(now).wall;
-        let result = match fault {
-            None => host::read(&mut station.host, reading, wall).map(Box::new),
-            Some(_) => Err("the host cannot be read".to_owned()),
-        };
-        if let Err(detail) = &result
-            && detail.starts_with("READINGS")
-        {
-            self.fail(format!("I8 {detail}"));
-        }
-        if let (Ok(observed), Some(process)) = (&result, self.process(host)) {
-            process.last_seen = Some(observed.clone());
-            let link = process.link;
-            if let Some(link) = link {
-                let observed = observed.clone();
-                self.send_up(host, link.coordinator, Note::Observed { host, observed });
-            }
-        }
-        let token = token?;
-        Some(Machine::Observed(Seen { token, result, calls: 8 }))
-    }
-
-    /// One changing call; `step` tells for what it is, none when nobody waits for it.
-    fn call(
-        &mut self,
-        host: usize,
-        operation: &Operation,
-        fault: Option<CallFault>,
-        step: Option<Option<u32>>,
-        run: u32,
-    ) -> engine::apply::StepResult {
-        let now = self.now;
-        let failed = engine::apply::StepResult::Failed { detail: "no host".to_owned() };
-        let (Some(station), Some(watch)) = (self.stations.get_mut(host), self.watches.get_mut(host)) else {
-            return failed;
-        };
-        if let Some(step) = step {
-            watch.writes(&station.disk, step, run);
-        }
-        let result = host::run(&mut station.host, operation, fault);
-        station.reachable = is_reachable(&station.host);
-        let again = watch.changed(&station.host, now);
-        self.trace.note(now, "call", || format!("host {host}: {operation:?} {fault:?} {result:?}"));
-        if let Some(at) = again {
-            self.at(at, Event::CheckCut { host });
-        }
-        result
-    }
-
-    fn persist(&mut self, host: usize, fault: Option<CallFault>) -> Result<(), String> {
-        let (Some(station), Some(watch)) = (self.stations.get_mut(host), self.watches.get_mut(host)) else {
-            return Err("no host".to_owned());
-        };
-        if !matches!(fault, None | Some(CallFault::FailAfter | CallFault::HangAfter)) {
-            return Err("the simulation says so".to_owned());
-        }
-        watch.saves(&station.host, &station.disk);
-        station.host.auto_backup();
-        if fault.is_some() { Err("the simulation says so".to_owned()) } else { Ok(()) }
     }
 }

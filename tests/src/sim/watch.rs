@@ -50,13 +50,18 @@ pub struct Watch {
     confirmed: BTreeSet<(ChangeId, Generation)>,
     /// Since when our change cut the host off, and what was added for troubles.
     cut: Option<(u64, u64)>,
-    saved: Image,
-    /// Commits that were lost because the power went before the configuration was saved.
-    pub lost_commits: u32,
-    /// Orders whose end is told and not on record.
-    unrecorded: BTreeSet<(ChangeId, Generation)>,
-    /// Ends that were told otherwise later, because the first could not be put on record.
-    pub told_twice: u32,
+    /// The last committed change and the state before it, which an undo brings back.
+    last: Option<((ChangeId, Generation), Image)>,
+    /// The open change is a committed one that is being undone.
+    undoing: bool,
+    /// Somebody else's change was read inside the window, and nobody has released the change.
+    unreleased: bool,
+    /// Somebody else changed the host since the last release.
+    unseen: bool,
+    /// The journal is not what was written: nothing may be changed.
+    damaged: bool,
+    /// Adapters that talk to peers were cut by the open change, and a peer could have told.
+    pub unwitnessed: bool,
     /// What was violated.
     pub violations: Vec<String>,
 }
@@ -78,10 +83,12 @@ impl Watch {
             told: BTreeMap::new(),
             confirmed: BTreeSet::new(),
             cut: None,
-            saved: Image::saved(host),
-            lost_commits: 0,
-            unrecorded: BTreeSet::new(),
-            told_twice: 0,
+            last: None,
+            undoing: false,
+            unreleased: false,
+            unseen: false,
+            damaged: false,
+            unwitnessed: false,
             violations: Vec::new(),
         }
     }
@@ -110,13 +117,36 @@ impl Watch {
         self.open = Some(key);
         self.opened_by = run;
         self.foreign = std::mem::take(&mut self.foreign_while_planning);
+        self.begin(transaction);
+    }
+
+    /// A committed change is durably being undone; nothing was touched yet.
+    pub fn undoes(&mut self, transaction: &Transaction) {
+        let key = (transaction.order.change.clone(), transaction.order.generation);
+        match self.last.take().filter(|(last, _)| *last == key) {
+            None => self.fail(format!("I8 generation {} is undone, and it is not the last one", key.1)),
+            Some((_, image)) => self.old = image,
+        }
+        self.new = None;
+        self.open = Some(key);
+        self.undoing = true;
+        self.begin(transaction);
+    }
+
+    fn begin(&mut self, transaction: &Transaction) {
+        let order = &transaction.order;
         self.troubles = 0;
+        (self.unreleased, self.unseen) = (false, false);
+        self.unwitnessed = false;
         let steps = u64::try_from(transaction.plan.steps.len()).unwrap_or(u64::MAX);
         self.limit_ms = order.confirm_timeout.0 + steps * (STEP_MS + 1_000) + WAY_BACK_MS;
     }
 
     /// A call is about to be made for the open change: a step of this number, or one of the way back.
     pub fn writes(&mut self, disk: &SimDisk, step: Option<u32>, run: u32) {
+        if self.damaged {
+            self.fail("I7 a call with a journal that cannot be trusted");
+        }
         let Some(open) = record::open(disk) else { return self.fail("I7 a call without a durable change") };
         match step {
             Some(_) if run != self.opened_by => self.fail("I7 a step was run again after a restart"),
@@ -161,30 +191,57 @@ impl Watch {
     /// Somebody else changes the host.
     pub fn foreign(&mut self, host: &Host, busy: Busy) {
         self.foreign = true;
+        self.unseen = true;
         self.foreign_while_planning |= busy == Busy::Yes && self.open.is_none();
         if self.open.is_none() {
             self.old = Image::running(host);
         }
     }
 
-    /// The configuration is saved.
+    /// The agent saves the configuration: while a change is open only the confirmed state, or the one before.
     pub fn saves(&mut self, host: &Host, disk: &SimDisk) {
-        if record::open(disk).is_some() {
+        let Some(open) = record::open(disk).filter(|_| !self.foreign) else { return };
+        let image = Image::running(host);
+        let confirmed = open.confirmed && Some(&image) == self.new.as_ref();
+        if !confirmed && image != self.old {
             self.fail("I2 the configuration was saved while a change was open");
         }
-        self.saved = Image::running(host);
     }
 
-    /// The host boots with what was saved.
+    /// The host boots with what was saved: what was told last, unless somebody else changed it without saving.
     pub fn booted(&mut self, host: &Host) {
         self.cut = None;
         let image = Image::running(host);
         if self.open.is_none() {
-            if image != self.old {
-                self.lost_commits += 1;
+            if image != self.old && !self.foreign {
+                self.fail(format!("I2 a boot brings back another state: {}", image.difference(&self.old)));
             }
+            self.foreign = false;
             self.old = image;
         }
+    }
+
+    /// The agent reads the host to prove the open change.
+    pub fn reads_to_prove(&mut self) {
+        self.unreleased |= self.unseen && self.open.is_some() && !self.undoing;
+    }
+
+    /// A person releases a change that waits.
+    pub fn released(&mut self) {
+        (self.unreleased, self.unseen) = (false, false);
+    }
+
+    /// The window of the open change is longer by so much.
+    pub fn extended(&mut self, more_ms: u64) {
+        self.limit_ms += more_ms;
+        if let Some((_, extra)) = &mut self.cut {
+            *extra += more_ms;
+        }
+    }
+
+    /// The journal is damaged, or in order again.
+    pub fn damaged(&mut self, damaged: bool) {
+        self.damaged = damaged;
     }
 
     /// A coordinator says yes.
@@ -193,22 +250,20 @@ impl Watch {
     }
 
     /// I8: an outcome is true when it is told, and stays the same. True when a person has to look at the host.
-    ///
-    /// An end that could not be put on record (a disk that takes nothing) may be told otherwise after a power cut; that
-    /// is counted.
     pub fn heard(&mut self, host: &Host, disk: &SimDisk, outcome: &ApplyOutcome) -> bool {
         let key = (outcome.change.clone(), outcome.generation);
-        let on_record = record::held(disk).is_some_and(|held| held.kind == outcome.kind);
         let is_open = self.open.as_ref() == Some(&key);
-        if let Some(before) = self.told.get(&key) {
+        if self.damaged && matches!(outcome.kind, OutcomeKind::Refused(_)) {
+            // What an earlier, interrupted run did of it is not known while the journal is damaged.
+            return false;
+        }
+        if let Some(before) = self.told.get(&key).filter(|_| !(is_open && self.undoing)) {
             let free = matches!(before, OutcomeKind::Refused(_));
             if !free && matches!(outcome.kind, OutcomeKind::Refused(_)) {
                 // A late repeat of an order that has ended long ago is refused; that is no second end.
                 return false;
             }
-            if *before != outcome.kind && !free && self.unrecorded.contains(&key) {
-                self.told_twice += 1;
-            } else if *before != outcome.kind && !free {
+            if *before != outcome.kind && !free {
                 let (before, now) = (before.as_str(), outcome.kind.as_str());
                 self.fail(format!("I8 two outcomes of {}: {before}, then {now}", key.1));
             }
@@ -216,26 +271,32 @@ impl Watch {
                 return false;
             }
         }
-        self.told.insert(key.clone(), outcome.kind.clone());
-        if on_record {
-            self.unrecorded.remove(&key);
-        } else if !matches!(outcome.kind, OutcomeKind::Refused(_)) {
-            self.unrecorded.insert(key.clone());
+        let refused = matches!(outcome.kind, OutcomeKind::Refused(_));
+        if !refused && record::held(disk).is_none_or(|held| held.kind != outcome.kind) {
+            self.fail(format!("I8 {} is told and not on record", outcome.kind.as_str()));
         }
+        if is_open && self.undoing && outcome.kind == OutcomeKind::Committed {
+            // The commit is told once more before the undo has ended.
+            return false;
+        }
+        self.told.insert(key.clone(), outcome.kind.clone());
         if !is_open {
             if outcome.kind == OutcomeKind::Committed {
                 // As desired already: no step, no question.
                 self.held = self.held.max(outcome.generation);
+                self.last = None;
             }
             return false;
         }
         let image = Image::running(host);
         let new = self.new.take().unwrap_or_else(|| self.old.clone());
         let needs_person = self.judge(&key, outcome, &image, &new, is_reachable(host));
-        self.open = None;
-        if !self.foreign {
-            self.foreign = matches!(outcome.kind, OutcomeKind::RolledBackUnverified { .. });
+        if outcome.kind == OutcomeKind::Committed {
+            self.last = Some((key, self.old.clone()));
         }
+        self.open = None;
+        self.undoing = false;
+        self.foreign |= needs_person;
         self.old = image;
         needs_person
     }
@@ -254,13 +315,14 @@ impl Watch {
                 if !self.confirmed.contains(key) {
                     self.fail("I8 committed, and no coordinator confirmed it");
                 }
-                let lost = *image == self.saved && *image == self.old;
                 if image != new && !self.foreign {
-                    if lost && self.troubles > 0 {
-                        self.lost_commits += 1;
-                    } else {
-                        self.fail(format!("I8 {what}, but: {}", image.difference(new)));
-                    }
+                    self.fail(format!("I8 {what}, but: {}", image.difference(new)));
+                }
+                if self.unreleased {
+                    self.fail("I8 committed beside a foreign change that nobody has released");
+                }
+                if self.unwitnessed && !self.foreign {
+                    self.fail("I8 committed, and peers cannot reach the host");
                 }
                 if !reachable && !self.foreign {
                     self.fail("I1 committed, and the host is cut off");

@@ -42,6 +42,15 @@ pub enum Event {
         /// The run.
         run: u32,
     },
+    /// A new guard looks whether an agent without one is still there.
+    NewGuard {
+        /// The host.
+        host: usize,
+        /// The run.
+        run: u32,
+        /// For how long it has not answered.
+        silent_ms: u64,
+    },
     /// The guard starts the agent.
     StartAgent {
         /// The host.
@@ -143,6 +152,8 @@ pub struct World {
     pub bad_calls: u64,
     /// In a thousand messages that go wrong.
     pub bad_messages: u64,
+    /// In a thousand readings in which a part is missing.
+    pub partial_reads: u64,
     /// Changes that were made.
     pub changes_made: u32,
     /// The last wait of the people who make changes.
@@ -177,6 +188,7 @@ impl World {
             faults_end: 0,
             bad_calls: 0,
             bad_messages: 0,
+            partial_reads: 0,
             changes_made: 0,
             halted_for: 0,
             violations: Vec::new(),
@@ -237,6 +249,7 @@ impl World {
                 self.agent_task(host, run, task);
             }
             Event::Guard { host, run } => self.guard_looks(host, run),
+            Event::NewGuard { host, run, silent_ms } => self.new_guard(host, run, silent_ms),
             Event::StartAgent { host, boot } => {
                 self.trace.event(self.now, [2, host as u64, u64::from(boot)]);
                 self.start_agent(host, boot);

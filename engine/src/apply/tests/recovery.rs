@@ -73,21 +73,6 @@ fn a_host_that_is_still_booting_is_waited_for() {
 }
 
 #[test]
-fn a_commit_whose_saving_was_lost_is_saved_after_the_restart() {
-    let mut world = World::new();
-    world.send(Event::order(order(&world.host, 1, &[("web", 120)])));
-    world.until(ApplyPhase::AwaitingConfirm);
-    world.until(ApplyPhase::Idle);
-    world.crash("b1");
-    world.settle();
-    assert_eq!(world.persisted, 1);
-    world.crash("b1");
-    world.settle();
-    assert_eq!(world.persisted, 1);
-    assert_eq!(world.groups().len(), 1);
-}
-
-#[test]
 fn a_second_crash_inside_the_way_back_still_ends_it() {
     for effects in 0..12 {
         let mut world = World::new();
@@ -114,25 +99,6 @@ fn records_that_make_no_sense_are_refused() {
     let opened = world.journal[0].clone();
     replay.take(opened).unwrap();
     assert!(replay.take(Record::StepStarted { index: 99 }).is_err());
-}
-
-#[test]
-fn an_end_that_could_not_be_written_is_known_from_the_next_change() {
-    let mut world = World::new();
-    world.confirm = None;
-    world.send(Event::order(order(&world.host, 1, &[("web", 120)])));
-    world.until(ApplyPhase::AwaitingConfirm);
-    world.journal_fails = true;
-    world.settle();
-    world.journal_fails = false;
-    world.send(Event::order(order(&world.host, 2, &[("web", 120)])));
-    world.until(ApplyPhase::Applying);
-    world.crash("b1");
-    assert_eq!(world.machine.held_generation(), Generation(2));
-    let held = world.machine.memory().held.clone().unwrap().outcome;
-    assert_eq!((held.generation, held.kind.as_str()), (Generation(1), "rolled_back"));
-    world.settle();
-    assert!(world.groups().is_empty());
 }
 
 #[test]

@@ -84,9 +84,9 @@ fn accepted(phase: ApplyPhase, kind: EventKind) -> bool {
     use ApplyPhase as P;
     match (phase, kind) {
         (_, K::OrderReceived | K::Tick | K::Persisted) => true,
-        (P::Idle | P::RollingBack, K::CancelRequested) => false,
+        (P::Idle | P::RollingBack | P::Saving, K::CancelRequested) => false,
         (_, K::CancelRequested) => true,
-        (P::Idle | P::Planning | P::RollingBack, K::ExtendRequested) => false,
+        (P::Idle | P::Planning | P::RollingBack | P::Saving, K::ExtendRequested) => false,
         (_, K::ExtendRequested) => true,
         (P::Holding, K::HoldReleased) => true,
         // `Applying` stops at the record before the first step.
@@ -108,6 +108,7 @@ fn every_pair_is_either_taken_or_rejected_without_a_trace() {
         P::AwaitingConfirm,
         P::Holding,
         P::RollingBack,
+        P::Saving,
     ];
     let mut pairs = 0;
     for phase in phases {
@@ -126,7 +127,7 @@ fn every_pair_is_either_taken_or_rejected_without_a_trace() {
             }
         }
     }
-    assert_eq!(pairs, 120);
+    assert_eq!(pairs, 135);
 }
 
 #[test]
@@ -148,12 +149,21 @@ fn an_answer_for_another_change_is_rejected() {
 fn a_commit_under_way_cannot_be_cancelled_and_does_not_expire() {
     let mut machine = in_phase(ApplyPhase::AwaitingConfirm);
     let effects = machine.handle(event(K::ConfirmAnswered), at(100));
+    assert_eq!(effects, [Effect::Journal(Record::Confirmed)]);
+    for stage in [ApplyPhase::AwaitingConfirm, ApplyPhase::Saving] {
+        assert_eq!(machine.phase(), stage);
+        let effects = machine.handle(event(K::CancelRequested), at(100));
+        assert!(matches!(effects[..], [Effect::Rejected { .. }]));
+        assert!(machine.handle(Event::Tick, at(10_000_000)).is_empty());
+        if stage == ApplyPhase::AwaitingConfirm {
+            let effects = machine.handle(Event::JournalWritten, at(10_000_000));
+            assert!(effects.contains(&Effect::Persist));
+        }
+    }
+    let effects = machine.handle(event(K::Persisted), at(10_000_000));
     assert!(matches!(effects[..], [Effect::Journal(Record::Closed(_))]));
-    let effects = machine.handle(event(K::CancelRequested), at(100));
-    assert!(matches!(effects[..], [Effect::Rejected { .. }]));
-    assert!(machine.handle(Event::Tick, at(10_000_000)).is_empty());
     let effects = machine.handle(Event::JournalWritten, at(10_000_000));
-    assert!(effects.contains(&Effect::Persist));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Report(_))), "told when it is on record");
     assert_eq!(machine.phase(), ApplyPhase::Idle);
 }
 

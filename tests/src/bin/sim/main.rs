@@ -100,8 +100,6 @@ fn seeds(asked: &Asked) -> (Value, bool) {
         "wall_seconds": summary.wall_seconds,
         "ratio": (summary.simulated_seconds / summary.wall_seconds.max(0.001)).round(),
         "violations": summary.failures.len(),
-        "commits_lost_before_saved": summary.lost_commits,
-        "ends_told_twice_without_record": summary.told_twice,
         "trace_hash": format!("{:016x}", summary.hash),
         "repeats": repeats,
         "commit": asked.commit,
@@ -136,7 +134,7 @@ fn crash(asked: &Asked) -> (Value, bool) {
         "second_crashes": findings.second_crashes,
         "call_faults": findings.call_faults,
         "violations": findings.violation_count(),
-        "commits_lost_before_saved": findings.lost_commits,
+        "hourly_backups": findings.backups,
         "wall_seconds": began.elapsed().as_secs_f64(),
         "commit": asked.commit,
     });

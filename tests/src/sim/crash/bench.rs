@@ -84,8 +84,8 @@ pub struct Bench<'a> {
     stubborn: Option<(Operation, u32)>,
     /// Outcomes told.
     pub outcomes: Vec<ApplyOutcome>,
-    /// The power went after the commit was on record and before the configuration was saved.
-    pub lost_commit: bool,
+    /// ESXi saves by itself before the call of this number.
+    pub backup_at: Option<u64>,
     /// What was violated.
     pub violations: Vec<String>,
     confirmed: bool,
@@ -108,7 +108,7 @@ impl<'a> Bench<'a> {
             fault: None,
             stubborn: None,
             outcomes: Vec::new(),
-            lost_commit: false,
+            backup_at: None,
             violations: Vec::new(),
             confirmed: false,
         };
@@ -132,7 +132,7 @@ impl<'a> Bench<'a> {
             fault: None,
             stubborn: None,
             outcomes: self.outcomes.clone(),
-            lost_commit: false,
+            backup_at: None,
             violations: Vec::new(),
             confirmed: self.confirmed,
         }
@@ -151,8 +151,6 @@ impl<'a> Bench<'a> {
 
     /// The power is cut and comes back: the saved configuration, another boot.
     pub fn reboot(&mut self) {
-        let committed = record::held(&self.disk).is_some_and(|held| held.kind == OutcomeKind::Committed);
-        self.lost_commit |= committed && Image::saved(&self.host) == self.case.old;
         self.host.reboot();
         self.now_ms += 60_000;
         self.booted_ms = self.now_ms;
@@ -211,6 +209,12 @@ impl<'a> Bench<'a> {
         for _ in 0..TURNS_MAX {
             if self.disk.is_dead() {
                 self.agent = None;
+                // What was told before the end was told.
+                for ask in std::mem::take(&mut self.asks) {
+                    if let Ask::Report(outcome) = ask {
+                        self.heard(outcome);
+                    }
+                }
                 return true;
             }
             let Some(ask) = self.asks.pop_front() else {
@@ -220,7 +224,10 @@ impl<'a> Bench<'a> {
                 self.check_time();
                 continue;
             };
-            if !matches!(ask, Ask::Opened(_) | Ask::Rolling(_)) {
+            if !matches!(ask, Ask::Opened(_) | Ask::Rolling(_) | Ask::Undoing(_)) {
+                if self.backup_at == Some(self.calls) {
+                    self.host.auto_backup();
+                }
                 if point == Some(Point::Before(self.calls)) {
                     self.agent = None;
                     return true;
@@ -249,7 +256,7 @@ impl<'a> Bench<'a> {
                 }
                 None
             }
-            Ask::Rolling(_) => None,
+            Ask::Rolling(_) | Ask::Undoing(_) => None,
             Ask::Observe { token } => {
                 self.now_ms += CALL_MS;
                 let wall = self.now().wall;
@@ -275,19 +282,31 @@ impl<'a> Bench<'a> {
                 self.call(&operation);
                 None
             }
-            Ask::Persist => {
-                self.now_ms += CALL_MS;
-                if record::open(&self.disk).is_some() {
-                    self.fail("I2 the configuration was saved while a change was open");
-                }
-                self.host.auto_backup();
-                Some(Event::Persisted(Ok(())))
-            }
+            Ask::Persist => Some(Event::Persisted(self.save())),
             Ask::Confirm { change, generation, .. } => Some(self.confirm(change, generation)),
             Ask::Report(outcome) => {
                 self.heard(outcome);
                 None
             }
+        }
+    }
+
+    /// Only the confirmed state is saved, or the one before.
+    fn save(&mut self) -> Result<(), String> {
+        self.now_ms += CALL_MS;
+        let fault = self.fault.filter(|(at, _)| at + 1 == self.calls).map(|(_, fault)| fault);
+        if matches!(fault, Some(CallFault::FailBefore | CallFault::HangBefore)) {
+            return Err("the simulation says so".to_owned());
+        }
+        let image = Image::running(&self.host);
+        let open = record::open(&self.disk);
+        if open.is_some_and(|open| !(image == self.case.old || open.confirmed && image == self.case.new)) {
+            self.fail("I2 the configuration was saved while a change was open");
+        }
+        self.host.auto_backup();
+        match fault {
+            Some(CallFault::FailAfter | CallFault::HangAfter) => Err("the simulation says so".to_owned()),
+            _ => Ok(()),
         }
     }
 
@@ -361,6 +380,9 @@ impl<'a> Bench<'a> {
         {
             self.fail(format!("I8 two outcomes: {} and {}", before.kind.as_str(), outcome.kind.as_str()));
         }
+        if is_end(&outcome) && record::held(&self.disk).is_none_or(|held| held.kind != outcome.kind) {
+            self.fail(format!("I8 {} is told and not on record", outcome.kind.as_str()));
+        }
         if outcome.kind == OutcomeKind::Committed {
             if !self.confirmed {
                 self.fail("I8 committed, and nobody confirmed it");
@@ -379,7 +401,6 @@ impl<'a> Bench<'a> {
     fn check_truth(&mut self, kind: &OutcomeKind, how: &str) {
         let image = Image::running(&self.host);
         let wanted = match kind {
-            OutcomeKind::Committed if self.lost_commit => return,
             OutcomeKind::Committed => &self.case.new,
             OutcomeKind::RolledBack { .. } | OutcomeKind::Refused(_) => &self.case.old,
             OutcomeKind::RolledBackUnverified { .. } | OutcomeKind::FailedMixed { .. } => {
@@ -407,7 +428,7 @@ impl<'a> Bench<'a> {
             None => {}
         }
         let committed = self.outcomes.iter().any(|told| told.kind == OutcomeKind::Committed);
-        if committed && image == self.case.old && !self.lost_commit {
+        if committed && image == self.case.old && self.case.new != self.case.old {
             self.fail("I8 committed told, and the old state is back");
         }
         if self.violations.is_empty() {
@@ -417,11 +438,8 @@ impl<'a> Bench<'a> {
 
     fn check_saved(&mut self, image: &Image) {
         let saved = Image::saved(&self.host);
-        if saved != self.case.old && saved != self.case.new {
-            self.fail("I2 a mixture is saved");
-        }
-        if saved == self.case.new && *image != self.case.new && self.case.new != self.case.old {
-            self.fail("I2 the next boot begins with what was rolled back");
+        if saved != *image {
+            self.fail(format!("I2 the next boot begins with another state: {}", saved.difference(image)));
         }
     }
 

@@ -6,7 +6,8 @@
 //! disk operation, before each call and after each call; as a kill (nothing written is lost) and as a power cut (the host
 //! boots with its saved configuration) with every combination of lost, kept and torn for up to [`ENUMERATED_MAX`]
 //! un-synced writes, and [`SAMPLES`] drawn ones for more. After the recovery the order is sent again. Beside that every
-//! call goes wrong once in each way, without a crash; and a share of the recoveries is ended a second time.
+//! call goes wrong once in each way, without a crash; and a share of the recoveries is ended a second time. And ESXi
+//! saves its configuration by itself before every call, followed by drawn crashes.
 
 pub mod bench;
 
@@ -28,6 +29,8 @@ pub const ENUMERATED_MAX: usize = 4;
 pub const SAMPLES: usize = 64;
 /// One of so many recoveries is ended a second time.
 const SECOND_CRASH: u64 = 8;
+/// Crash points that are drawn behind each moment at which ESXi saves by itself.
+const BACKUP_CRASHES: u64 = 3;
 /// Violations kept as text.
 const SHOWN_MAX: usize = 20;
 
@@ -44,9 +47,8 @@ pub struct Findings {
     pub second_crashes: u64,
     /// Runs with one call that went wrong.
     pub call_faults: u64,
-    /// Recoveries from a power cut between the record of the commit and the saving of the configuration: the host
-    /// boots with the old state although the commit is on record.
-    pub lost_commits: u64,
+    /// Runs in which ESXi saved its configuration by itself before one of the calls, most of them ended later.
+    pub backups: u64,
     /// Violations by what was violated.
     pub violations: BTreeMap<String, u64>,
     /// Where the first ones were seen.
@@ -67,7 +69,6 @@ impl Findings {
     }
 
     fn take(&mut self, bench: &Bench<'_>, place: &dyn Fn() -> String) {
-        self.lost_commits += u64::from(bench.lost_commit);
         for violation in &bench.violations {
             *self.violations.entry(violation.clone()).or_default() += 1;
             if self.examples.len() < SHOWN_MAX {
@@ -149,6 +150,28 @@ fn enumerate(case: &Case, name: &str, rng: &mut Rng, findings: &mut Findings) {
     points.extend((calls_from..plain.calls).flat_map(|call| [Point::Before(call), Point::After(call)]));
     for point in points {
         end_at(case, point, name, rng, findings);
+    }
+    for call in calls_from..plain.calls {
+        let place = |how: &str| format!("{name}, {:?}, ESXi saves before call {call}{how}", case.answer);
+        let mut bench = Bench::new(case);
+        bench.backup_at = Some(call);
+        bench.order(None);
+        bench.check_end();
+        findings.backups += 1;
+        findings.take(&bench, &|| place(""));
+        for _ in 0..BACKUP_CRASHES {
+            let point = Point::After(call + rng.below(plain.calls - call));
+            let mut bench = Bench::new(case);
+            bench.backup_at = Some(call);
+            if bench.order(Some(point)) {
+                let mut cut = bench.fork();
+                cut.disk.cut_by_chance(rng);
+                cut.reboot();
+                findings.backups += 1;
+                findings.power_cuts += 1;
+                recover(cut, rng, findings, &|| place(&format!(", power cut at {point:?}")));
+            }
+        }
     }
     if case.answer == Answer::Silence {
         return;

@@ -62,7 +62,9 @@ impl World {
 
     /// The guard finds that the agent is silent.
     pub fn guard_looks(&mut self, host: usize, run: u32) {
-        if self.process(host).is_some_and(|process| process.run == run && process.stopped.is_some()) {
+        let silent =
+            |process: &mut super::Process| process.run == run && process.guarded && process.stopped.is_some();
+        if self.process(host).is_some_and(silent) {
             self.trace.note(self.now, "guard", || format!("host {host}: ends a silent agent"));
             self.kill(host);
         }
