@@ -12,6 +12,7 @@
 mod error;
 mod forge;
 mod operations;
+mod public;
 mod token_file;
 
 #[cfg(test)]
@@ -21,7 +22,7 @@ pub use error::ServeError;
 pub use forge::ForgeSide;
 pub use operations::OperatorActions;
 
-use crate::api::{self, ApiParts, TokenMaker};
+use crate::api::TokenMaker;
 use crate::fleet::{self, FleetHandle, FleetParts, FleetServer, FleetSettings};
 use crate::settings::Settings;
 use crate::store::Db;
@@ -35,7 +36,8 @@ use crate::tasks::rollout_driver::{self, DriverParts, RolloutHandle, SentLog};
 use crate::tasks::wall_now;
 use crate::tasks::witness::{LateFleet, Witnesses};
 use crate::trust::{Authority, AuthorityFiles, OrderKey};
-use model::Millis;
+use model::{Millis, Secret};
+use public::Public;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -72,7 +74,7 @@ pub struct Parts {
     /// The settings.
     pub settings: Arc<Settings>,
     /// The operators' token.
-    pub operator_token: Arc<str>,
+    pub operator_token: Secret,
 }
 
 /// A running coordinator.
@@ -80,6 +82,7 @@ pub struct App {
     parts: Parts,
     agents_address: SocketAddr,
     operators_address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     server: FleetServer,
     writer: Writer,
@@ -116,8 +119,8 @@ impl App {
         let order_key = Arc::new(OrderKey::open_or_make(&settings.order_key_file())?);
         let certificate = authority.issue_server(&settings.server_names, wall_now())?;
         let agents = listen("listen_agents", settings.listen_agents).await?;
-        let operators = listen("listen_operators", settings.listen_operators).await?;
-        let operators_address = operators.local_addr().map_err(ServeError::System)?;
+        let public = Public::listen(&settings, &authority).await?;
+        let (operators_address, metrics_address) = public.addresses()?;
         let db = Db::open(settings.database_url.expose()).await?;
         let mirror = MirrorThread::open(settings.mirror()).await?;
         let (stop, stopped) = watch::channel(false);
@@ -139,13 +142,7 @@ impl App {
         peers.started(fleet.clone());
         let signals = RepoSignals::default();
         let nudge_repo = signals.handle();
-        let driver_parts = DriverParts {
-            db: db.clone(),
-            dispatch: Arc::new(fleet.clone()),
-            sent,
-            order_key,
-            repo_nudge: signals.nudge(),
-        };
+        let driver_parts = driver_parts(&db, &fleet, sent, order_key, &signals);
         let (driver, driving) = rollout_driver::spawn(driver_parts, stopped.clone());
         let progress = ProgressBoard::default();
         let intake_parts = intake_parts(&db, &writer, &fleet, &driver, &nudge_repo, &progress);
@@ -159,17 +156,27 @@ impl App {
         let parts =
             Parts { db, fleet, nudge_repo, driver, progress, reviewer, forge, settings, operator_token };
         let token_maker = Arc::new(TokenMaker { key: token_key, authority_fingerprint });
-        let serving = serve_operators(operators, &parts, token_maker, stopped);
-        let tasks = vec![
-            ("operators' interface", tokio::spawn(serving)),
+        let mut tasks = public.serve(&parts, token_maker, &stopped)?;
+        tasks.extend([
             ("repository task", syncing),
             ("rollout driver", driving),
             ("last seen task", tokio::spawn(seeing)),
             ("pull request task", following),
             ("identity watch", tokio::spawn(watching)),
-        ];
+        ]);
         let agents_address = server.local_address();
-        Ok(Self { parts, agents_address, operators_address, stop, server, writer, tasks, intake, writing })
+        Ok(Self {
+            parts,
+            agents_address,
+            operators_address,
+            metrics_address,
+            stop,
+            server,
+            writer,
+            tasks,
+            intake,
+            writing,
+        })
     }
 
     /// What the operators' interface and tests may use.
@@ -190,6 +197,12 @@ impl App {
         self.operators_address
     }
 
+    /// Where the metrics are, if they are wanted.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
     /// Ends everything: first what makes work, then the agents' port, then what stores, then the database.
     pub async fn shutdown(self) {
         let Self { parts, stop, server, writer, tasks, intake, writing, .. } = self;
@@ -204,6 +217,17 @@ impl App {
         end("store writer", writing).await;
         db.close().await;
     }
+}
+
+fn driver_parts(
+    db: &Db,
+    fleet: &FleetHandle,
+    sent: SentLog,
+    order_key: Arc<OrderKey>,
+    signals: &RepoSignals,
+) -> DriverParts {
+    let dispatch = Arc::new(fleet.clone());
+    DriverParts { db: db.clone(), dispatch, sent, order_key, repo_nudge: signals.nudge() }
 }
 
 fn intake_parts(
@@ -270,37 +294,4 @@ fn open_authority(settings: &Settings, files: &AuthorityFiles) -> Result<Authori
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { key, address, source })
-}
-
-fn serve_operators(
-    listener: TcpListener,
-    parts: &Parts,
-    token_maker: Arc<TokenMaker>,
-    mut stop: watch::Receiver<bool>,
-) -> impl Future<Output = ()> + Send + 'static {
-    let offers = Arc::new(parts.fleet.clone());
-    let operations = OperatorActions::new(
-        parts.nudge_repo.clone(),
-        parts.driver.clone(),
-        offers,
-        parts.reviewer.clone(),
-        parts.pulls(),
-    );
-    let router = api::router(ApiParts {
-        db: parts.db.clone(),
-        live: Arc::new(parts.fleet.clone()),
-        operations: Arc::new(operations),
-        operator_token: Arc::clone(&parts.operator_token),
-        token_maker,
-        hooks: parts.forge.hooks.clone(),
-    });
-    async move {
-        let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-            // An error means that the sender is gone: the same.
-            let _ = stop.wait_for(|stop| *stop).await;
-        });
-        if let Err(error) = serving.await {
-            tracing::error!(%error, "the operators' interface ended with an error");
-        }
-    }
 }

@@ -12,15 +12,18 @@
 //! | What is said about a proposal? | [`review`] |
 //! | How is a forge asked and told? | [`forge`] |
 //! | Who are the agents, how are they reached? | [`fleet`], [`trust`] |
+//! | Who are the people, what may they? | [`people`] |
 //! | Who has to approve, and who has? | [`release`] |
 //! | What is remembered? | [`store`] |
-//! | What can an operator ask? | [`api`], [`cli`] |
+//! | What can an operator ask, and over which listener? | [`api`], [`doors`], [`cli`] |
 
 pub mod api;
 pub mod app;
 pub mod cli;
+pub mod doors;
 pub mod fleet;
 pub mod forge;
+pub mod people;
 pub mod release;
 pub mod repo;
 pub mod review;

@@ -3,17 +3,23 @@
 //! Must not: show what a driver said to anybody but the log. Called by every handler.
 
 use super::SteerError;
+use super::admission::IN_FLIGHT_MAX;
 use super::views::ProblemView;
+use crate::people::{Identity, PeopleError, Permission};
 use crate::store::StoreError;
 use crate::tasks::proposals::ReviewProposalError;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
+use model::HostGroupId;
 
 /// Media type of every error.
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// When to come back after "too much", in seconds.
+const RETRY_AFTER_SECS: HeaderValue = HeaderValue::from_static("2");
 
 /// An answer that is an error.
 #[derive(Debug)]
@@ -29,8 +35,53 @@ impl ApiError {
     }
 
     pub fn unauthorised() -> Self {
-        let message = "the operator's token is missing or wrong: send `Authorization: Bearer TOKEN`";
+        let message = "who are you? Sign in with `pointsman login`, or send `Authorization: Bearer TOKEN` with a good token";
         Self::new(StatusCode::UNAUTHORIZED, "unauthorised", message)
+    }
+
+    pub fn forbidden(who: &Identity, permission: Permission) -> Self {
+        let roles: Vec<&str> = permission.roles().iter().map(|role| role.as_str()).collect();
+        let message = format!(
+            "{} may not do this: it needs the permission {}, which {} has",
+            who.actor,
+            permission.as_str(),
+            roles.join(" or ")
+        );
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+    }
+
+    pub fn out_of_group(group: &HostGroupId) -> Self {
+        let message =
+            format!("this token is for group `{group}` only, and this is about more than one group");
+        Self::new(StatusCode::FORBIDDEN, "out_of_group", message)
+    }
+
+    pub fn not_declared() -> Self {
+        let message = "nobody may use this route: it does not say who may; please report this";
+        Self::new(StatusCode::FORBIDDEN, "not_declared", message)
+    }
+
+    pub fn cross_site() -> Self {
+        let message = "this came from another site, or without the session's second secret: reload the page";
+        Self::new(StatusCode::FORBIDDEN, "cross_site", message)
+    }
+
+    pub fn too_many() -> Self {
+        let message = "too many requests in a short time: wait a few seconds and try again";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many", message)
+    }
+
+    pub fn busy() -> Self {
+        let message = format!("{IN_FLIGHT_MAX} requests are in work already: try again in a second");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
+    }
+
+    pub fn too_slow() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too_slow",
+            "this took too long and was given up: try again",
+        )
     }
 
     pub fn not_found(what: &str, id: &str) -> Self {
@@ -42,7 +93,7 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "bad_signature", message)
     }
 
-    pub fn busy(message: impl Into<String>) -> Self {
+    pub fn flooded(message: impl Into<String>) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many", message)
     }
 
@@ -126,6 +177,26 @@ impl From<SteerError> for ApiError {
     }
 }
 
+impl From<PeopleError> for ApiError {
+    fn from(error: PeopleError) -> Self {
+        let message = error.to_string();
+        match error {
+            PeopleError::Store(error) => error.into(),
+            PeopleError::NoRandomness(_) | PeopleError::Hash(_) => {
+                tracing::error!(%message, "a secret could not be made");
+                Self::internal(message)
+            }
+            PeopleError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message),
+            PeopleError::SignInRefused => Self::new(StatusCode::UNAUTHORIZED, "sign_in_refused", message),
+            PeopleError::ProviderRefused(_) => {
+                Self::new(StatusCode::UNAUTHORIZED, "provider_refused", message)
+            }
+            PeopleError::Invalid(_) => Self::bad_request(message),
+            PeopleError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", message),
+        }
+    }
+}
+
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
         match rejection.status() {
@@ -152,6 +223,9 @@ impl IntoResponse for ApiError {
         response.headers_mut().insert(CONTENT_TYPE, PROBLEM);
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECS);
         }
         response
     }

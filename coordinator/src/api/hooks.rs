@@ -87,7 +87,7 @@ pub fn routes(parts: Option<Arc<HookParts>>) -> Router {
 
 async fn take(State(parts): State<Arc<HookParts>>, request: Request) -> Response {
     let busy =
-        || ApiError::busy("too many webhooks at once: what is lost is found by looking").into_response();
+        || ApiError::flooded("too many webhooks at once: what is lost is found by looking").into_response();
     if !parts.has_room() {
         return busy();
     }

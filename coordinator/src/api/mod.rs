@@ -1,15 +1,21 @@
-//! The operators' interface: HTTP and JSON below `/api/v1`, for people of this machine with the operator's token.
+//! The operators' interface: HTTP and JSON below `/api/v1`, for people and programs with a permission.
 //!
-//! Owns: routes, the check of the token, limits, errors as `application/problem+json`, views. Must not: decide about
-//! hosts or write to a host; actions go through [`Operations`]. Called by the composition root, which serves
+//! Owns: routes, the door before them (`admission`), limits, errors as `application/problem+json`, views. Must not: decide
+//! about hosts or write to a host; actions go through [`Operations`]. Called by the composition root, which serves
 //! [`router`] on the operators' address.
 
-mod auth;
+mod admission;
+mod cookie;
+mod denials;
 mod error;
 mod hooks;
 mod page;
+mod rate;
+mod routes;
+mod tally;
 mod v1;
 pub mod views;
+mod who;
 
 #[cfg(test)]
 pub(crate) mod testkit;
@@ -21,16 +27,20 @@ mod tests_approval;
 #[cfg(test)]
 pub(crate) use hooks::routes as hook_routes;
 pub use hooks::{HOOKS_PATH, HookParts};
+pub use tally::{Decision, Tally};
+pub use who::Source;
 
 use crate::fleet::{FleetHandle, LiveHost};
+use crate::people::People;
 use crate::review::ReviewFacts;
 use crate::store::Db;
 use crate::tasks::proposals::ReviewProposalError;
 use crate::trust::{Token, TokenHash, TokenKey, TrustError};
+use admission::Admission;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::any;
 use error::ApiError;
 use model::{ApproverRotation, HostId, RolloutId};
 use std::future::Future;
@@ -39,6 +49,19 @@ use std::sync::Arc;
 
 /// Largest request body, in bytes.
 const BODY_BYTES_MAX: usize = 256 * 1024;
+/// What every route starts with.
+const PREFIX: &str = "/api/v1";
+/// The route that only says that somebody is here.
+const HEALTH_ROUTE: &str = "/healthz";
+
+/// What carries the requests: cookies depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// TLS.
+    Tls,
+    /// Plain HTTP, on this machine.
+    Plain,
+}
 
 /// What an operator wants of a rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +125,14 @@ pub trait Operations: Send + Sync {
     fn offer_approvers(&self, hosts: &[HostId], rotation: &ApproverRotation);
 
     /// Hands a command to the driver of a rollout; the driver stores the reason and the new phase.
-    fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_>;
+    /// `actor` is who asks, for the audit trail.
+    fn steer(
+        &self,
+        rollout: RolloutId,
+        command: RolloutCommand,
+        actor: String,
+        reason: String,
+    ) -> SteerFuture<'_>;
 }
 
 /// Who is live right now.
@@ -146,22 +176,30 @@ pub struct ApiParts {
     pub hooks: Option<Arc<HookParts>>,
     /// Actions.
     pub operations: Arc<dyn Operations>,
-    /// The operator's token.
-    pub operator_token: Arc<str>,
+    /// Who may ask.
+    pub people: People,
+    /// What carries the requests.
+    pub transport: Transport,
+    /// Counts decisions.
+    pub tally: Arc<Tally>,
     /// Makes enrolment tokens.
     pub token_maker: Arc<TokenMaker>,
 }
 
 /// The whole interface.
 pub fn router(parts: ApiParts) -> Router {
-    let key = auth::Key::new(&parts.operator_token);
     let hooks = hooks::routes(parts.hooks.clone());
-    let guarded = v1::routes().with_state(parts).layer(from_fn_with_state(key, auth::require));
-    Router::new()
-        .route("/api/v1/healthz", get(async || "ok\n"))
-        .nest("/api/v1", guarded)
-        .merge(hooks)
-        .fallback(async || ApiError::no_route())
+    let (routes, declared) = v1::routes().split();
+    let admission =
+        Admission::new(declared, parts.people.clone(), parts.db.clone(), Arc::clone(&parts.tally));
+    // Methods that a path does not have end here too, so that the door sees them.
+    let admitted = routes
         .method_not_allowed_fallback(async || ApiError::no_method())
+        .with_state(parts)
+        .layer(from_fn_with_state(Arc::new(admission), admission::admit));
+    Router::new()
+        .nest(PREFIX, admitted)
+        .merge(hooks)
+        .fallback(any(async || ApiError::no_route()))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }

@@ -1,10 +1,12 @@
 //! A router on a real database in a temporary folder, with actions that only remember. For tests of the API and verbs.
 
 use super::{
-    ApiParts, DoneFuture, Live, Operations, ReviewFuture, RolloutCommand, SteerError, SteerFuture,
-    TokenMaker, router,
+    ApiParts, DoneFuture, Live, Operations, ReviewFuture, RolloutCommand, SteerError, SteerFuture, Tally,
+    TokenMaker, Transport, router,
 };
 use crate::fleet::LiveHost;
+use crate::people::oidc::OidcProvider;
+use crate::people::{People, Role, UserName, fresh_secret, hash_of};
 use crate::release;
 use crate::review::{ReviewFacts, Subject, Verdict};
 use crate::store::changes::{self, Acceptance, NewChange};
@@ -13,6 +15,8 @@ use crate::store::identities::{self, EnrolmentRequest, RequestSource, RequestSta
 use crate::store::plans::NewPlan;
 use crate::store::rfcs::{NewRfc, RfcState};
 use crate::store::rollouts::{self, NewRollout, RolloutUpdate};
+use crate::store::sessions::{self, SessionKind, SessionRecord};
+use crate::store::users::{self, Account, NewUser};
 use crate::store::{Db, observations};
 use crate::tasks::proposals::ReviewProposalError;
 use crate::tasks::wall_now;
@@ -20,10 +24,11 @@ use crate::trust::AuthorityFiles;
 use axum::Router;
 use model::{
     ApproverRotation, ApproverSet, ChangeId, DesiredNetwork, Disruption, HostGroupId, HostId, KeyFingerprint,
-    ObservedNetwork, Operation, Plan, ProbePlan, RolloutId, RolloutPhase, RolloutSpec, Step, Wall, Wave,
+    Millis, ObservedNetwork, Operation, Plan, ProbePlan, RolloutId, RolloutPhase, RolloutSpec, Secret, Step,
+    Wall, Wave,
 };
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
@@ -66,12 +71,18 @@ impl Operations for Remembered {
         self.0.lock().unwrap().push(format!("offer approvers to {}", hosts.len()));
     }
 
-    fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_> {
+    fn steer(
+        &self,
+        rollout: RolloutId,
+        command: RolloutCommand,
+        actor: String,
+        reason: String,
+    ) -> SteerFuture<'_> {
         Box::pin(async move {
             if command == RolloutCommand::Resume {
                 return Err(SteerError::Conflict("cannot resume: it is pending".to_owned()));
             }
-            self.0.lock().unwrap().push(format!("{} {rollout}: {reason}", command.as_str()));
+            self.0.lock().unwrap().push(format!("{} {rollout} by {actor}: {reason}", command.as_str()));
             Ok(())
         })
     }
@@ -89,7 +100,7 @@ impl Live for Nobody {
 pub struct Rig {
     runtime: Runtime,
     dir: TempDir,
-    db: Db,
+    parts: ApiParts,
     remembered: Arc<Remembered>,
     router: Router,
     url: Option<String>,
@@ -97,6 +108,11 @@ pub struct Rig {
 
 impl Rig {
     pub fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// A rig with an OIDC provider.
+    pub fn with(oidc: Option<OidcProvider>) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let dir = tempfile::tempdir().unwrap();
@@ -109,24 +125,69 @@ impl Rig {
             db: db.clone(),
             live: Arc::new(Nobody),
             operations,
-            operator_token: TOKEN.into(),
+            people: People::new(db.clone(), Secret::new(TOKEN), oidc),
+            transport: Transport::Plain,
+            tally: Arc::new(Tally::default()),
             hooks: None,
             token_maker: Arc::new(TokenMaker {
                 key: files.token_key().unwrap(),
                 authority_fingerprint: authority.fingerprint(),
             }),
         };
-        Self { runtime, dir, db, remembered, router: router(parts), url: None }
+        Self { runtime, dir, parts: parts.clone(), remembered, router: router(parts), url: None }
     }
 
     /// A rig that also listens.
     pub fn serving() -> Self {
-        let mut rig = Self::new();
+        Self::serving_with(None)
+    }
+
+    /// A rig with an OIDC provider that also listens.
+    pub fn serving_with(oidc: Option<OidcProvider>) -> Self {
+        let mut rig = Self::with(oidc);
         let listener = rig.runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         rig.url = Some(format!("http://{}", listener.local_addr().unwrap()));
         let router = rig.router.clone();
         rig.runtime.spawn(async move { axum::serve(listener, router).await });
         rig
+    }
+
+    pub fn parts(&self) -> &ApiParts {
+        &self.parts
+    }
+
+    /// The secret of a session of a user with this role, who is made when missing.
+    pub fn session(&self, role: Role, kind: SessionKind) -> String {
+        let name: UserName = format!("the-{role}").parse().unwrap();
+        let secret = fresh_secret("pointsman-session-").unwrap();
+        let now = wall_now();
+        self.wait(async {
+            let db = &self.parts.db;
+            let mut tx = db.begin().await.unwrap();
+            if users::get(db, &name).await.unwrap().is_none() {
+                let user = NewUser {
+                    name: name.clone(),
+                    account: Account::Local { password: "none fits".to_owned() },
+                    email: Some(format!("{role}@example.net")),
+                    roles: BTreeSet::from([role]),
+                    created_by: "test".to_owned(),
+                    created: now,
+                };
+                users::create(&mut tx, &user).await.unwrap();
+            }
+            let session = SessionRecord {
+                hash: hash_of(&secret),
+                user: name,
+                kind,
+                source: "test".to_owned(),
+                created: now,
+                last_seen: now,
+                expires: now.plus(Millis::from_secs(60)),
+            };
+            sessions::create(&mut tx, &session).await.unwrap();
+            tx.commit().await.unwrap();
+        });
+        secret.expose().to_owned()
     }
 
     pub fn url(&self) -> String {
@@ -151,16 +212,20 @@ impl Rig {
 
     /// Makes hosts known, in group `prod`.
     pub fn add_hosts(&self, names: &[&str]) {
+        self.add_hosts_of("prod", names);
+    }
+
+    pub fn add_hosts_of(&self, group: &str, names: &[&str]) {
         let known: Vec<KnownHost> = names
             .iter()
             .map(|name| KnownHost {
                 id: HostId::new(*name).unwrap(),
-                group: HostGroupId::new("prod").unwrap(),
+                group: HostGroupId::new(group).unwrap(),
                 labels: BTreeMap::new(),
             })
             .collect();
         self.wait(async {
-            let mut tx = self.db.begin().await.unwrap();
+            let mut tx = self.parts.db.begin().await.unwrap();
             hosts::upsert_known_hosts(&mut tx, &BTreeMap::new(), &known, Wall(1)).await.unwrap();
             tx.commit().await.unwrap();
         });
@@ -182,7 +247,7 @@ impl Rig {
             expires: now.plus(model::Millis(60_000)),
         };
         self.wait(async {
-            let mut tx = self.db.begin().await.unwrap();
+            let mut tx = self.parts.db.begin().await.unwrap();
             identities::ask(&mut tx, &request).await.unwrap();
             tx.commit().await.unwrap();
         });
@@ -191,7 +256,7 @@ impl Rig {
     pub fn observe(&self, host: &str, network: &ObservedNetwork) {
         let host = HostId::new(host).unwrap();
         self.wait(async {
-            let mut tx = self.db.begin().await.unwrap();
+            let mut tx = self.parts.db.begin().await.unwrap();
             observations::record(&mut tx, &host, network, "hash-1", Wall(2)).await.unwrap();
             tx.commit().await.unwrap();
         });
@@ -199,10 +264,14 @@ impl Rig {
 
     /// An accepted change of RFC 7 with a rollout of one host per wave.
     pub fn add_change(&self, name: &str, on: &[&str]) {
-        self.add_hosts(on);
+        self.add_change_of("prod", name, on);
+    }
+
+    pub fn add_change_of(&self, group: &str, name: &str, on: &[&str]) {
+        self.add_hosts_of(group, on);
         let acceptance = acceptance(name, on);
         self.wait(async {
-            let mut tx = self.db.begin().await.unwrap();
+            let mut tx = self.parts.db.begin().await.unwrap();
             changes::accept_change(&mut tx, &acceptance, "task:test").await.unwrap();
             tx.commit().await.unwrap();
         });
@@ -210,14 +279,14 @@ impl Rig {
 
     /// Stores an approver set as it is.
     pub fn add_approvers(&self, set: &ApproverSet) {
-        self.wait(release::testkit::store(&self.db, set));
+        self.wait(release::testkit::store(&self.parts.db, set));
     }
 
     pub fn end_rollout(&self, id: &str, phase: RolloutPhase) {
         let id = RolloutId::new(id).unwrap();
         let update = RolloutUpdate { phase, state: json!({}), reason: None, now: Wall(9) };
         self.wait(async {
-            let mut tx = self.db.begin().await.unwrap();
+            let mut tx = self.parts.db.begin().await.unwrap();
             rollouts::save_state(&mut tx, &id, 1, &update).await.unwrap();
             tx.commit().await.unwrap();
         });

@@ -1,10 +1,15 @@
 //! Handlers through the router, on a real SQLite database.
 
+mod access;
+mod limits;
+mod oidc;
+mod people;
+
 use super::testkit::{Rig, TOKEN};
 use crate::cli::import::testkit::host;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, SET_COOKIE};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -15,6 +20,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     media: String,
     pub(super) body: Value,
+    cookie: Option<String>,
+    location: Option<String>,
 }
 
 fn send(rig: &Rig, request: Request<Body>) -> Answer {
@@ -22,17 +29,23 @@ fn send(rig: &Rig, request: Request<Body>) -> Answer {
         let response = rig.router().oneshot(request).await.unwrap();
         let status = response.status();
         let media = response.headers().get(CONTENT_TYPE).map(|v| v.to_str().unwrap().to_owned());
+        let cookie = response.headers().get(SET_COOKIE).map(|v| v.to_str().unwrap().to_owned());
+        let location = response.headers().get(LOCATION).map(|v| v.to_str().unwrap().to_owned());
         let bytes = axum::body::to_bytes(response.into_body(), ANSWER_BYTES_MAX).await.unwrap();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status, media: media.unwrap_or_default(), body }
+        Answer { status, media: media.unwrap_or_default(), body, cookie, location }
     })
 }
 
 fn ask(rig: &Rig, method: Method, path: &str, body: Body) -> Answer {
+    ask_as(rig, TOKEN, method, path, body)
+}
+
+fn ask_as(rig: &Rig, token: &str, method: Method, path: &str, body: Body) -> Answer {
     let request = Request::builder()
         .method(method)
         .uri(format!("/api/v1/{path}"))
-        .header(AUTHORIZATION, format!("Bearer {TOKEN}"))
+        .header(AUTHORIZATION, format!("Bearer {token}"))
         .header(CONTENT_TYPE, "application/json")
         .body(body);
     send(rig, request.unwrap())
@@ -44,6 +57,18 @@ pub(super) fn get(rig: &Rig, path: &str) -> Answer {
 
 pub(super) fn post(rig: &Rig, path: &str, body: &Value) -> Answer {
     ask(rig, Method::POST, path, Body::from(body.to_string()))
+}
+
+fn post_as(rig: &Rig, token: &str, path: &str, body: &Value) -> Answer {
+    ask_as(rig, token, Method::POST, path, Body::from(body.to_string()))
+}
+
+/// The newest audit entries, newest first: who, what, about what, more.
+fn audit(rig: &Rig, limit: u32) -> Vec<[String; 4]> {
+    let page = get(rig, &format!("audit?limit={limit}")).body;
+    let text = |entry: &Value, key: &str| entry[key].as_str().unwrap().to_owned();
+    let entries = page["items"].as_array().unwrap().iter();
+    entries.map(|e| [text(e, "actor"), text(e, "action"), text(e, "subject"), text(e, "detail")]).collect()
 }
 
 pub(super) fn assert_problem(answer: &Answer, status: u16, kind: &str) {
@@ -164,7 +189,7 @@ fn commands_need_a_reason_and_reach_the_driver() {
     assert_problem(&post(&rig, "rollouts/rollout-c1/resume", &json!({ "reason": "go" })), 409, "conflict");
     assert_eq!(post(&rig, "rollouts/rollout-c1/abort", &json!({ "reason": "smoke" })).status, StatusCode::OK);
     assert_eq!(post(&rig, "repo/sync", &json!({})).status, StatusCode::OK);
-    assert_eq!(rig.actions(), ["abort rollout-c1: smoke", "nudge"]);
+    assert_eq!(rig.actions(), ["abort rollout-c1 by operator: smoke", "nudge"]);
 }
 
 #[test]

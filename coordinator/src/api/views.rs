@@ -6,6 +6,12 @@
 mod identity;
 
 pub use identity::{ApproveRequest, EnrolmentView, IdentityView, TokenRequest, TokenView};
+mod people;
+
+pub use people::{
+    ApiTokenRequest, ApiTokenView, PasswordRequest, RedeemRequest, SessionView, SignInMethodsView,
+    SignInRequest, UserChangeRequest, UserRequest, UserView, WhoamiView,
+};
 
 use model::{
     ApplyOutcome, ApplyPhase, ChangeId, Difference, Disruption, Finding, Generation, GroupDocument,

@@ -1,5 +1,7 @@
 //! Why a coordinator cannot be started, in words that say what to do.
 
+use crate::doors::DoorTlsError;
+use crate::people::oidc::OidcSetupError;
 use crate::store::OpenDbError;
 use crate::tasks::repo_sync::OpenError;
 use crate::trust::TrustError;
@@ -60,6 +62,12 @@ pub enum ServeError {
     /// The agents' port.
     #[error("{0}")]
     Fleet(String),
+    /// TLS of the operators' listener.
+    #[error(transparent)]
+    DoorTls(#[from] DoorTlsError),
+    /// The OIDC provider.
+    #[error(transparent)]
+    Oidc(#[from] OidcSetupError),
     /// The operating system refused something small.
     #[error("the operating system refused: {0}")]
     System(std::io::Error),

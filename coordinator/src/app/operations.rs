@@ -9,9 +9,6 @@ use crate::tasks::rollout_driver::{RolloutCommandError, RolloutHandle, RolloutVe
 use model::{ApproverRotation, HostId, RolloutId};
 use std::sync::Arc;
 
-/// Who acts, until there are users with names.
-const ACTOR: &str = "operator";
-
 /// The actions of operators.
 #[derive(Clone)]
 pub struct OperatorActions {
@@ -59,14 +56,20 @@ impl Operations for OperatorActions {
         }
     }
 
-    fn steer(&self, rollout: RolloutId, command: RolloutCommand, reason: String) -> SteerFuture<'_> {
+    fn steer(
+        &self,
+        rollout: RolloutId,
+        command: RolloutCommand,
+        actor: String,
+        reason: String,
+    ) -> SteerFuture<'_> {
         let verb = match command {
             RolloutCommand::Pause => RolloutVerb::Pause,
             RolloutCommand::Resume => RolloutVerb::Resume,
             RolloutCommand::Abort => RolloutVerb::Abort,
         };
         Box::pin(async move {
-            let moved = self.driver.command(&rollout, verb, ACTOR, &reason).await;
+            let moved = self.driver.command(&rollout, verb, &actor, &reason).await;
             moved.map(|_| ()).map_err(|error| match error {
                 RolloutCommandError::NotFound(_)
                 | RolloutCommandError::NotPossible { .. }

@@ -2,11 +2,11 @@
 
 use super::ServeError;
 use crate::trust::crypto;
+use model::Secret;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::sync::Arc;
 
 /// Random part of a token, in bytes.
 const TOKEN_BYTES: usize = 32;
@@ -14,7 +14,7 @@ const TOKEN_BYTES: usize = 32;
 const TOKEN_CHARS_MIN: usize = 32;
 
 /// Reads the token, or makes it.
-pub(super) fn read_or_make(path: &Path) -> Result<Arc<str>, ServeError> {
+pub(super) fn read_or_make(path: &Path) -> Result<Secret, ServeError> {
     let failed = |detail: String| ServeError::Token { path: path.to_owned(), detail };
     match fs::read_to_string(path) {
         Ok(text) => {
@@ -26,7 +26,7 @@ pub(super) fn read_or_make(path: &Path) -> Result<Arc<str>, ServeError> {
             if token.len() < TOKEN_CHARS_MIN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
                 return Err(failed("it holds no token: remove it, and a new one is made".to_owned()));
             }
-            Ok(Arc::from(token))
+            Ok(Secret::new(token))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let mut bytes = [0; TOKEN_BYTES];
@@ -36,7 +36,7 @@ pub(super) fn read_or_make(path: &Path) -> Result<Arc<str>, ServeError> {
                 .map_err(|_| failed("the operating system gives no random bytes".to_owned()))?;
             let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             write_new(path, &token).map_err(|error| failed(error.to_string()))?;
-            Ok(Arc::from(token))
+            Ok(Secret::new(token))
         }
         Err(error) => Err(failed(error.to_string())),
     }

@@ -3,6 +3,7 @@
 //! Owns: the command line, exit codes, tables and JSON for people and programs. Must not: decide anything about
 //! networks (`engine` does) or touch the database (the API does). Called by `main`.
 
+mod api_token;
 mod approve;
 mod approvers;
 mod audit;
@@ -20,8 +21,10 @@ mod hosts;
 mod identity;
 pub mod import;
 mod init;
+mod login;
 mod observed;
 mod pack;
+mod password;
 mod plan;
 mod resync;
 mod review;
@@ -31,12 +34,14 @@ mod rollout;
 mod rollouts;
 mod screen;
 mod serve;
+mod sessions;
 mod sign;
 mod status;
 mod sync;
 mod time;
 mod token;
 pub mod tree;
+mod user;
 mod verify;
 mod watch;
 
@@ -107,6 +112,16 @@ enum Verb {
     Drift(drift::Args),
     /// Read or verify the audit trail.
     Audit(audit::Args),
+    /// Sign in at the coordinator.
+    Login(login::LoginArgs),
+    /// Sign out.
+    Logout(login::Args),
+    /// Show who you are for the coordinator.
+    Whoami(login::Args),
+    /// Make, list and change users.
+    User(user::Args),
+    /// Make, list and revoke tokens for programs.
+    ApiToken(api_token::Args),
     /// Show how the coordinator is.
     Status(status::Args),
     /// Ask the coordinator to read the repository now.
@@ -180,6 +195,11 @@ fn dispatch(verb: Verb, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
         Verb::Rollout(args) => rollout::run(&args, screen),
         Verb::Drift(args) => drift::run(&args, screen),
         Verb::Audit(args) => audit::run(&args, screen),
+        Verb::Login(args) => login::login(&args, screen),
+        Verb::Logout(args) => login::logout(&args, screen),
+        Verb::Whoami(args) => login::whoami(&args, screen),
+        Verb::User(args) => user::run(args, screen),
+        Verb::ApiToken(args) => api_token::run(args, screen),
         Verb::Status(args) => status::run(&args, screen),
         Verb::Sync(args) => sync::run(&args, screen),
         Verb::Resync(args) => resync::run(&args, screen),

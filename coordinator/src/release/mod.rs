@@ -18,6 +18,7 @@ pub use signer::{Signed, SignerError, signed_by};
 pub use standing::{SetStanding, Standing};
 
 use crate::fleet::OfferedOrder;
+use crate::people::{Authorship, Identity};
 use crate::store::approvals::{self, ApprovalRecord};
 use crate::store::approvers::{self, ApproverSetRecord};
 use crate::store::releases::{self, LeafRecord, ReleaseRecord};
@@ -56,6 +57,12 @@ impl Authors {
     pub fn include(&self, approver: &model::Approver) -> bool {
         let own = [Some(&approver.name), approver.email.as_ref()];
         own.into_iter().flatten().any(|own| self.0.contains(&own.trim().to_lowercase()))
+    }
+
+    /// Whether whoever asks is one of them, as far as mail addresses tell.
+    #[must_use]
+    pub fn wrote(&self, who: &Identity) -> bool {
+        self.0.iter().any(|author| who.authorship(author) == Authorship::Same)
     }
 }
 

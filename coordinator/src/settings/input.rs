@@ -2,6 +2,7 @@
 
 use super::forge::ForgeInput;
 use super::fragment::{Fragment, RepositoryFragment};
+use super::people::OidcInput;
 use std::path::{Path, PathBuf};
 
 /// A value and the file that said it.
@@ -21,6 +22,10 @@ pub struct Input {
     pub database_url: Option<Given<String>>,
     pub listen_agents: Option<Given<String>>,
     pub listen_operators: Option<Given<String>>,
+    pub operators_tls: Option<Given<String>>,
+    pub operators_certificate_file: Option<Given<PathBuf>>,
+    pub operators_key_file: Option<Given<PathBuf>>,
+    pub listen_metrics: Option<Given<String>>,
     pub server_names: Option<Given<Vec<String>>>,
     pub trust_domain: Option<Given<String>>,
     pub heartbeat_secs: Option<Given<u64>>,
@@ -33,6 +38,7 @@ pub struct Input {
     pub repository_ssh_key_file: Option<Given<PathBuf>>,
     pub repository_ssh_known_hosts_file: Option<Given<PathBuf>>,
     pub forge: ForgeInput,
+    pub oidc: OidcInput,
 }
 
 impl Input {
@@ -43,6 +49,10 @@ impl Input {
             database_url,
             listen_agents,
             listen_operators,
+            operators_tls,
+            operators_certificate_file,
+            operators_key_file,
+            listen_metrics,
             server_names,
             trust_domain,
             heartbeat_secs,
@@ -50,6 +60,7 @@ impl Input {
             ca_passphrase_file,
             repository,
             forge,
+            oidc,
         } = fragment;
         self.forge.add(file, forge);
         let RepositoryFragment { url, branch, poll_secs, token_file, ssh_key_file, ssh_known_hosts_file } =
@@ -58,6 +69,10 @@ impl Input {
         take(&mut self.database_url, database_url, file);
         take(&mut self.listen_agents, listen_agents, file);
         take(&mut self.listen_operators, listen_operators, file);
+        take(&mut self.operators_tls, operators_tls, file);
+        take(&mut self.operators_certificate_file, operators_certificate_file, file);
+        take(&mut self.operators_key_file, operators_key_file, file);
+        take(&mut self.listen_metrics, listen_metrics, file);
         take(&mut self.server_names, server_names, file);
         take(&mut self.trust_domain, trust_domain, file);
         take(&mut self.heartbeat_secs, heartbeat_secs, file);
@@ -69,6 +84,7 @@ impl Input {
         take(&mut self.repository_token_file, token_file, file);
         take(&mut self.repository_ssh_key_file, ssh_key_file, file);
         take(&mut self.repository_ssh_known_hosts_file, ssh_known_hosts_file, file);
+        self.oidc.add(file, oidc);
     }
 }
 

@@ -6,15 +6,18 @@
 mod forge;
 mod fragment;
 mod input;
+mod people;
 
 #[cfg(test)]
 mod tests;
 
 pub use forge::{FORGE_POLL_SECS_DEFAULT, FORGE_POLL_SECS_LIMITS, ForgeFragment, ForgeInput};
-pub use fragment::{Fragment, RepositoryFragment};
+pub use fragment::{Fragment, OidcFragment, RepositoryFragment};
 pub use input::{Given, Input};
+pub use people::{OidcInput, OperatorsTls, sessions_file};
 
 use crate::forge::ForgeSettings;
+use crate::people::oidc::OidcSettings;
 use crate::repo::{Auth, MirrorSettings, RepoLimits};
 use crate::trust::{AuthorityFiles, HOST_CERTIFICATE_LIFE_DEFAULT, Passphrase};
 use model::Secret;
@@ -32,6 +35,8 @@ pub const DROP_IN_FOLDER: &str = "coordinator.d";
 pub const LISTEN_AGENTS_DEFAULT: &str = "0.0.0.0:7443";
 /// Where operators connect by default: this machine only.
 pub const LISTEN_OPERATORS_DEFAULT: &str = "127.0.0.1:7480";
+/// An address for the metrics, which have none by default.
+const LISTEN_METRICS_EXAMPLE: &str = "127.0.0.1:7481";
 /// Branch followed by default.
 pub const BRANCH_DEFAULT: &str = "main";
 /// Seconds between looks at the repository, by default.
@@ -134,6 +139,12 @@ pub struct Settings {
     pub listen_agents: SocketAddr,
     /// Address of the operators' API.
     pub listen_operators: SocketAddr,
+    /// How that is protected.
+    pub operators_tls: OperatorsTls,
+    /// Address of the metrics, if they are wanted.
+    pub listen_metrics: Option<SocketAddr>,
+    /// The provider people can sign in at, if there is one.
+    pub oidc: Option<OidcSettings>,
     /// Names and addresses agents reach the coordinator by; in its certificate.
     pub server_names: Vec<String>,
     /// Name all certificates belong to.
@@ -190,9 +201,23 @@ impl Settings {
         }
         let domain =
             need(input.trust_domain, "trust_domain", "the name certificates belong to, e.g. `example.net`")?;
+        let operators_file =
+            input.listen_operators.as_ref().map_or_else(PathBuf::new, |given| given.file.clone());
+        let listen_operators = address(input.listen_operators, "listen_operators", LISTEN_OPERATORS_DEFAULT)?;
+        let tls = people::OperatorsTlsInput {
+            mode: input.operators_tls,
+            certificate: input.operators_certificate_file,
+            key: input.operators_key_file,
+        };
+        let metrics = input.listen_metrics;
         Ok(Self {
+            operators_tls: people::operators_tls(tls, listen_operators, &operators_file)?,
+            listen_metrics: metrics
+                .map(|given| address(Some(given), "listen_metrics", LISTEN_METRICS_EXAMPLE))
+                .transpose()?,
+            oidc: input.oidc.check()?,
             listen_agents: address(input.listen_agents, "listen_agents", LISTEN_AGENTS_DEFAULT)?,
-            listen_operators: address(input.listen_operators, "listen_operators", LISTEN_OPERATORS_DEFAULT)?,
+            listen_operators,
             server_names: names.value,
             trust_domain: domain.value,
             heartbeat: seconds(

@@ -33,6 +33,8 @@ fn the_sample_is_valid_and_says_the_defaults() {
         .fold(String::new(), |text, line| text + line + "\n");
     let fragment = parse(Path::new("sample"), &shown).unwrap();
     assert!(fragment.database_url.is_some() && fragment.repository.ssh_known_hosts_file.is_some());
+    assert!(fragment.listen_metrics.is_some() && fragment.operators_key_file.is_some());
+    assert!(fragment.oidc.ca_file.is_some() && fragment.oidc.roles.is_some_and(|roles| roles.len() == 5));
     assert!(fragment.heartbeat_secs.is_some() && fragment.repository.token_file.is_some());
     assert!(fragment.host_certificate_secs.is_some() && fragment.ca_passphrase_file.is_some());
 }
@@ -91,6 +93,16 @@ fn mistakes_name_the_file_and_the_key() {
         ("server_names = []", "`server_names` is empty"),
         ("[repository]\ntoken_file = \"/nowhere/token\"", "`repository.token_file` names /nowhere/token"),
         ("[repository]\nssh_known_hosts_file = \"/x\"", "needs `repository.ssh_key_file`"),
+        ("listen_operators = \"0.0.0.0:7480\"", "`listen_operators` is 0.0.0.0:7480, which others can reach"),
+        ("listen_operators = \"[::]:7480\"", "set `operators_tls = \"own\"`"),
+        ("operators_tls = \"yes\"", "`operators_tls` is `yes`"),
+        ("operators_tls = \"files\"", "set operators_certificate_file and operators_key_file too"),
+        ("operators_key_file = \"/k\"", "belongs beside the other one"),
+        (
+            "operators_tls = \"off\"\noperators_key_file = \"/k\"\noperators_certificate_file = \"/c\"",
+            "files only with `files`",
+        ),
+        ("listen_metrics = \"here\"", "`listen_metrics` is `here`"),
         ("[repository]\npoll_secs = 0", "`repository.poll_secs` is 0"),
     ];
     for (text, expected) in cases {
@@ -150,4 +162,77 @@ fn a_forge_is_named_whole_or_not_at_all() {
     }
     file("hooks", "one\ntwo\nthree");
     assert!(forge_with(&lines).unwrap_err().to_string().contains("more than 2 lines"));
+}
+
+const OIDC: &str = r#"
+[oidc]
+issuer = "https://id.example.net/realms/net"
+client_id = "pointsman"
+redirect_url = "https://pointsman.example.net/api/v1/oidc/callback"
+[oidc.roles]
+admin = ["net-admins"]
+viewer = ["net-all", "audit"]
+"#;
+
+#[test]
+fn the_operators_listener_is_protected_where_others_can_reach_it() {
+    let open = "listen_operators = \"192.0.2.1:7480\"\n";
+    let own = from(&[SMALL, &format!("{open}operators_tls = \"own\"")]).unwrap();
+    assert_eq!(own.operators_tls, OperatorsTls::Own);
+    let named = format!("{open}operators_certificate_file = \"/c\"\noperators_key_file = \"/k\"");
+    let files = OperatorsTls::Files { certificate: "/c".into(), key: "/k".into() };
+    assert_eq!(from(&[SMALL, &named]).unwrap().operators_tls, files);
+    assert_eq!(from(&[SMALL, &format!("operators_tls = \"files\"\n{named}")]).unwrap().operators_tls, files);
+    for local in ["127.0.0.1:1", "127.8.8.8:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+        let settings = from(&[SMALL, &format!("listen_operators = \"{local}\"")]).unwrap();
+        assert_eq!(settings.operators_tls, OperatorsTls::Off, "{local}");
+    }
+    assert_eq!(from(&[SMALL]).unwrap().listen_metrics, None);
+}
+
+#[test]
+fn a_provider_is_read_with_its_defaults() {
+    assert_eq!(from(&[SMALL]).unwrap().oidc, None);
+    let oidc = from(&[SMALL, OIDC]).unwrap().oidc.unwrap();
+    assert_eq!((oidc.name_claim.as_str(), oidc.groups_claim.as_str()), ("preferred_username", "groups"));
+    assert_eq!((oidc.scopes.len(), oidc.roles.len(), oidc.client_secret), (2, 2, None));
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    let named = format!("[oidc]\nclient_secret_file = \"{}\"", path.display());
+    let refused = || from(&[SMALL, OIDC, &named]).unwrap_err().to_string();
+    assert!(refused().contains("cannot be read"), "{}", refused());
+    std::fs::write(&path, "hush\n").unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    assert!(refused().contains("chmod 600"), "{}", refused());
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let settings = from(&[SMALL, OIDC, &named]).unwrap();
+    assert!(!format!("{settings:?}").contains("hush"));
+    assert_eq!(settings.oidc.unwrap().client_secret.unwrap().expose(), "hush");
+}
+
+#[test]
+fn mistakes_about_the_provider_are_told() {
+    for (before, after, expected) in [
+        ("https://id", "http://id", "`oidc.issuer` is"),
+        ("https://id", "http://127.0.0.1.evil", "`oidc.issuer` is"),
+        ("realms/net", "realms/net?x=1", "`oidc.issuer` is"),
+        ("oidc/callback", "other", "has to end with /api/v1/oidc/callback"),
+        ("https://pointsman", "http://pointsman", "`oidc.redirect_url` is"),
+        ("admin =", "king =", "`king` is no role"),
+        ("client_id", "#client_id", "no settings file says `oidc.client_id`"),
+        ("redirect_url", "#redirect_url", "no settings file says `oidc.redirect_url`"),
+        ("[oidc.roles]", "[oidc.other]", "unknown field `other`"),
+        (
+            "admin = [\"net-admins\"]\nviewer = [\"net-all\", \"audit\"]",
+            "viewer = []",
+            "nobody could sign in",
+        ),
+    ] {
+        let error = from(&[SMALL, &OIDC.replace(before, after)])
+            .map_or_else(|error| error.to_string(), |_| panic!("{after}: accepted"));
+        assert!(error.contains(expected), "{after}: {error}");
+    }
+    for local in ["http://127.0.0.1:5556/dex", "http://localhost:5556", "http://[::1]:5556"] {
+        from(&[SMALL, &OIDC.replace("https://id.example.net/realms/net", local)]).unwrap();
+    }
 }

@@ -19,14 +19,17 @@ mod error;
 mod row;
 mod sql;
 
+pub mod api_tokens;
 pub mod approvals;
 pub mod approvers;
 pub mod audit;
+pub mod census;
 pub mod changes;
 pub mod drift;
 pub mod hosts;
 pub mod identities;
 pub mod inbox;
+pub mod logins;
 pub mod meta;
 mod object_rows;
 pub mod observations;
@@ -36,7 +39,9 @@ pub mod pulls;
 pub mod releases;
 pub mod rfcs;
 pub mod rollouts;
+pub mod sessions;
 pub mod tokens;
+pub mod users;
 pub mod writer;
 
 #[cfg(test)]

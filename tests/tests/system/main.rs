@@ -23,6 +23,8 @@ mod identity;
 #[cfg(test)]
 mod main_job;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod second_opinion;

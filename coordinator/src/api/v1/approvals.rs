@@ -1,5 +1,5 @@
-//! What approvers sign of a change, and their signatures. Anybody with the operators' token may bring a signature: it is the
-//! signature that counts, not who brings it.
+//! What approvers sign of a change, and their signatures. Whoever may approve may bring a signature of somebody else: it is
+//! the signature that counts. Only an author of the change may not bring any.
 
 use super::super::ApiParts;
 use super::super::error::ApiError;
@@ -7,6 +7,7 @@ use super::super::page::{PageQuery, cursor};
 use super::super::views::{
     ApprovalRequest, ApprovalView, PageView, ReleasePartView, ReleaseView, SetStandingView, SignatureView,
 };
+use super::super::who::Who;
 use super::changes::find;
 use super::{Answer, note};
 use crate::release::{self, Release, SetStanding, Signed, SignerError, Standing, signed_by};
@@ -44,6 +45,7 @@ pub async fn parts(
 /// them knows the key. What is refused is told in the audit trail as well.
 pub async fn create(
     State(parts): State<ApiParts>,
+    who: Who,
     Path(id): Path<String>,
     body: Result<Json<ApprovalRequest>, JsonRejection>,
 ) -> Answer<ApprovalView> {
@@ -56,12 +58,15 @@ pub async fn create(
     let release = read(&parts, &change).await?;
     let subject = format!("change/{}", change.id);
     let authors = release::authors_of(&parts.db, &change.id).await?;
-    let judged = judge(&release, &authors, &signature);
+    let judged = match authors.wrote(&who) {
+        true => Err("you are an author of the change: somebody else has to bring the approval".to_owned()),
+        false => judge(&release, &authors, &signature),
+    };
     let mut tx = parts.db.begin().await?;
     let approval = match judged {
         Ok(approval) => approval,
         Err(reason) => {
-            note(&mut tx, "change.approval_refused", subject, json!({ "reason": reason })).await?;
+            note(&mut tx, &who, "change.approval_refused", subject, json!({ "reason": reason })).await?;
             tx.commit().await?;
             return Err(ApiError::conflict(reason));
         }
@@ -76,7 +81,7 @@ pub async fn create(
             tracing::warn!(change = %change.id, approver, "a key for emergencies approved a change");
         }
         let detail = json!({ "approver": approver, "key": key, "commit": change.commit });
-        note(&mut tx, action, subject, detail).await?;
+        note(&mut tx, &who, action, subject, detail).await?;
     }
     tx.commit().await?;
     let standing = read(&parts, &change).await?.standing;

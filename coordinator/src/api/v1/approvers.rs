@@ -4,7 +4,8 @@
 use super::super::ApiParts;
 use super::super::error::ApiError;
 use super::super::views::{ApproverSetRequest, ApproverSetView, PageView};
-use super::{Answer, OPERATOR, note};
+use super::super::who::Who;
+use super::{Answer, note};
 use crate::store::approvers::{self as stored, ApproverSetRecord, NewApproverSet};
 use crate::store::hosts::{self, HostFilter};
 use crate::tasks::wall_now;
@@ -25,6 +26,7 @@ pub async fn list(State(parts): State<ApiParts>) -> Answer<PageView<ApproverSetV
 
 pub async fn create(
     State(parts): State<ApiParts>,
+    who: Who,
     body: Result<Json<ApproverSetRequest>, JsonRejection>,
 ) -> Answer<ApproverSetView> {
     let Json(ApproverSetRequest { document }) = body?;
@@ -35,13 +37,14 @@ pub async fn create(
         let message = format!("approver set `{}` is here already: rotate it", set.name);
         return Err(ApiError::conflict(message));
     }
-    let record = keep(&parts, set, &document, None).await?;
+    let record = keep(&parts, &who, set, &document, None).await?;
     parts.operations.approvals_changed().await;
     Ok(Json(view(record)))
 }
 
 pub async fn rotate(
     State(parts): State<ApiParts>,
+    who: Who,
     body: Result<Json<ApproverRotation>, JsonRejection>,
 ) -> Answer<ApproverSetView> {
     let Json(rotation) = body?;
@@ -55,7 +58,7 @@ pub async fn rotate(
     let old = TrustedSet::new(old.set).map_err(|error| refused(&error))?;
     let new = old.rotate(&rotation).map_err(|error| ApiError::conflict(with_sources(&error)))?;
     let set = new.set();
-    let record = keep(&parts, set, &rotation.set, Some(&rotation)).await?;
+    let record = keep(&parts, &who, set, &rotation.set, Some(&rotation)).await?;
     let hosts = spoken_for(&parts, &set.name).await?;
     parts.operations.offer_approvers(&hosts, &rotation);
     parts.operations.approvals_changed().await;
@@ -83,26 +86,27 @@ fn with_sources(error: &dyn std::error::Error) -> String {
 
 async fn keep(
     parts: &ApiParts,
+    who: &Who,
     set: &ApproverSet,
     document: &str,
     rotation: Option<&ApproverRotation>,
 ) -> Result<ApproverSetRecord, ApiError> {
     let now = wall_now();
     let mut tx = parts.db.begin().await?;
-    let new = NewApproverSet { set, document, rotation, imported_by: OPERATOR, now };
+    let new = NewApproverSet { set, document, rotation, imported_by: &who.actor, now };
     stored::add(&mut tx, &new).await?;
     let action = if rotation.is_some() { "approvers.rotated" } else { "approvers.imported" };
     let detail = json!({
         "version": set.version, "threshold": set.threshold, "approvers": names(&set.approvers),
         "break_glass": names(&set.break_glass),
     });
-    note(&mut tx, action, format!("approvers/{}", set.name), detail).await?;
+    note(&mut tx, who, action, format!("approvers/{}", set.name), detail).await?;
     tx.commit().await?;
     Ok(ApproverSetRecord {
         set: set.clone(),
         document: document.to_owned(),
         rotation: rotation.cloned(),
-        imported_by: OPERATOR.to_owned(),
+        imported_by: who.actor.clone(),
         created: now,
     })
 }

@@ -4,6 +4,7 @@ use super::super::ApiParts;
 use super::super::error::ApiError;
 use super::super::page::{PageQuery, cursor};
 use super::super::views::{GroupView, HostView, ObservedView, PageView};
+use super::super::who::Who;
 use super::Answer;
 use crate::fleet::LiveHost;
 use crate::store::hosts::{self as stored, HostFilter, HostRecord};
@@ -16,11 +17,13 @@ use std::collections::BTreeMap;
 
 pub async fn list(
     State(parts): State<ApiParts>,
+    who: Who,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Answer<PageView<HostView>> {
     let Query(query) = query?;
     let after: Option<HostId> = query.after()?;
-    let page = stored::list(&parts.db, &HostFilter::default(), after.as_ref(), query.limit()?).await?;
+    let filter = HostFilter { group: who.group().cloned(), ..HostFilter::default() };
+    let page = stored::list(&parts.db, &filter, after.as_ref(), query.limit()?).await?;
     let live: BTreeMap<HostId, LiveHost> =
         parts.live.hosts().into_iter().map(|live| (live.host.clone(), live)).collect();
     let items = page.items.into_iter().map(|record| {
@@ -30,32 +33,39 @@ pub async fn list(
     Ok(Json(PageView { items: items.collect(), next: page.next.map(|id| cursor(id.as_str())) }))
 }
 
-pub async fn get(State(parts): State<ApiParts>, Path(id): Path<String>) -> Answer<HostView> {
-    let record = find(&parts, &id).await?;
+pub async fn get(State(parts): State<ApiParts>, who: Who, Path(id): Path<String>) -> Answer<HostView> {
+    let record = find(&parts, &who, &id).await?;
     let live = parts.live.hosts().into_iter().find(|live| live.host == record.id);
     Ok(Json(view(record, live.as_ref())))
 }
 
-pub async fn observed(State(parts): State<ApiParts>, Path(id): Path<String>) -> Answer<ObservedView> {
-    let record = find(&parts, &id).await?;
+pub async fn observed(
+    State(parts): State<ApiParts>,
+    who: Who,
+    Path(id): Path<String>,
+) -> Answer<ObservedView> {
+    let record = find(&parts, &who, &id).await?;
     let latest = observations::latest(&parts.db, &record.id).await?;
     let latest = latest.ok_or_else(|| ApiError::not_found("an observation of host", &id))?;
     let observations::LatestObservation { host, hash, observed_at, network } = latest;
     Ok(Json(ObservedView { host, observed_at, hash, network }))
 }
 
-pub async fn groups(State(parts): State<ApiParts>) -> Answer<PageView<GroupView>> {
-    let groups = stored::groups(&parts.db).await?.into_iter().map(|group| {
+pub async fn groups(State(parts): State<ApiParts>, who: Who) -> Answer<PageView<GroupView>> {
+    let groups = stored::groups(&parts.db).await?.into_iter();
+    let groups = groups.filter(|group| who.reaches(Some(&group.id))).map(|group| {
         let stored::GroupRecord { id, document, listed, updated: _ } = group;
         GroupView { id, document, listed }
     });
     Ok(Json(PageView::whole(groups.collect())))
 }
 
-async fn find(parts: &ApiParts, id: &str) -> Result<HostRecord, ApiError> {
+/// A host; who is limited to another group learns no more than that there is none.
+async fn find(parts: &ApiParts, who: &Who, id: &str) -> Result<HostRecord, ApiError> {
     let missing = || ApiError::not_found("host", id);
     let host = HostId::new(id).map_err(|_| missing())?;
-    stored::get(&parts.db, &host).await?.ok_or_else(missing)
+    let record = stored::get(&parts.db, &host).await?.ok_or_else(missing)?;
+    if who.reaches(record.group.as_ref()) { Ok(record) } else { Err(missing()) }
 }
 
 fn view(record: HostRecord, live: Option<&LiveHost>) -> HostView {

@@ -5,7 +5,8 @@ use super::super::error::ApiError;
 use super::super::views::{
     AcceptedView, ApproveRequest, EnrolmentView, IdentityView, PageView, ReasonRequest,
 };
-use super::{Answer, OPERATOR, REASON_CHARS_MAX, word};
+use super::super::who::Who;
+use super::{Answer, REASON_CHARS_MAX, word};
 use crate::store::identities as stored;
 use crate::tasks::identities::operator::{self, DecideError, Decider, Verb};
 use crate::tasks::wall_now;
@@ -91,12 +92,13 @@ pub async fn get(State(parts): State<ApiParts>, Path(id): Path<String>) -> Answe
 /// Lets a host in that waits.
 pub async fn approve(
     State(parts): State<ApiParts>,
+    who: Who,
     Path(id): Path<String>,
     body: Result<Json<ApproveRequest>, JsonRejection>,
 ) -> Answer<AcceptedView> {
     let Json(ApproveRequest { fingerprint }) = body?;
     let host = host_of(&id)?;
-    let by = Decider { actor: OPERATOR, reason: "" };
+    let by = Decider { actor: &who.actor, reason: "" };
     let key = operator::approve(&parts.db, &host, fingerprint.as_ref(), by).await?;
     Ok(Json(AcceptedView { message: format!("host {host} with key {key} is let in") }))
 }
@@ -104,11 +106,12 @@ pub async fn approve(
 /// Refuses a host that waits.
 pub async fn deny(
     State(parts): State<ApiParts>,
+    who: Who,
     Path(id): Path<String>,
     body: Result<Json<ReasonRequest>, JsonRejection>,
 ) -> Answer<AcceptedView> {
     let (host, reason) = (host_of(&id)?, reason_of(body)?);
-    let by = Decider { actor: OPERATOR, reason: &reason };
+    let by = Decider { actor: &who.actor, reason: &reason };
     let key = operator::deny(&parts.db, &host, by).await?;
     Ok(Json(AcceptedView { message: format!("host {host} with key {key} is not let in") }))
 }
@@ -116,38 +119,42 @@ pub async fn deny(
 /// Takes a host out for good.
 pub async fn revoke(
     state: State<ApiParts>,
+    who: Who,
     path: Path<String>,
     body: Result<Json<ReasonRequest>, JsonRejection>,
 ) -> Answer<AcceptedView> {
-    act(state, path, body, Verb::Revoke).await
+    act(state, who, path, body, Verb::Revoke).await
 }
 
 /// Takes a host out until somebody has looked.
 pub async fn quarantine(
     state: State<ApiParts>,
+    who: Who,
     path: Path<String>,
     body: Result<Json<ReasonRequest>, JsonRejection>,
 ) -> Answer<AcceptedView> {
-    act(state, path, body, Verb::Quarantine).await
+    act(state, who, path, body, Verb::Quarantine).await
 }
 
 /// Lets a host out of quarantine.
 pub async fn release(
     state: State<ApiParts>,
+    who: Who,
     path: Path<String>,
     body: Result<Json<ReasonRequest>, JsonRejection>,
 ) -> Answer<AcceptedView> {
-    act(state, path, body, Verb::Release).await
+    act(state, who, path, body, Verb::Release).await
 }
 
 async fn act(
     State(parts): State<ApiParts>,
+    who: Who,
     Path(id): Path<String>,
     body: Result<Json<ReasonRequest>, JsonRejection>,
     verb: Verb,
 ) -> Answer<AcceptedView> {
     let (host, reason) = (host_of(&id)?, reason_of(body)?);
-    let by = Decider { actor: OPERATOR, reason: &reason };
+    let by = Decider { actor: &who.actor, reason: &reason };
     operator::act(&parts.db, &host, verb, by).await?;
     Ok(Json(AcceptedView { message: format!("host {host} is {}", verb.done()) }))
 }

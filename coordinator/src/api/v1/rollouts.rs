@@ -5,11 +5,13 @@ use super::super::page::PageQuery;
 use super::super::views::{
     AcceptedView, PageView, ReasonRequest, RolloutDetailView, RolloutView, WaveHostView, WaveView,
 };
+use super::super::who::Who;
 use super::super::{ApiParts, RolloutCommand};
 use super::{Answer, REASON_CHARS_MAX};
 use crate::fleet::LiveHost;
+use crate::store::hosts;
 use crate::store::outcomes::{self, OutcomeRecord};
-use crate::store::rollouts::{self as stored, RolloutRecord};
+use crate::store::rollouts::{self as stored, RolloutRecord, WaveRecord};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -26,9 +28,14 @@ pub async fn list(
     Ok(Json(PageView::whole(records.iter().map(view).collect())))
 }
 
-pub async fn get(State(parts): State<ApiParts>, Path(id): Path<String>) -> Answer<RolloutDetailView> {
+pub async fn get(
+    State(parts): State<ApiParts>,
+    who: Who,
+    Path(id): Path<String>,
+) -> Answer<RolloutDetailView> {
     let record = find(&parts, &id).await?;
     let waves = stored::waves_of(&parts.db, &record.id).await?;
+    must_reach(&parts, &who, &waves).await?;
     let ends = outcomes::outcomes_of(&parts.db, &record.change).await?;
     let ends: BTreeMap<HostId, ApplyOutcome> =
         ends.into_iter().map(|OutcomeRecord { host, outcome, received: _ }| (host, outcome)).collect();
@@ -60,6 +67,7 @@ pub async fn get(State(parts): State<ApiParts>, Path(id): Path<String>) -> Answe
 
 pub async fn steer(
     State(parts): State<ApiParts>,
+    who: Who,
     Path((id, command)): Path<(String, String)>,
     body: Result<Json<ReasonRequest>, JsonRejection>,
 ) -> Answer<AcceptedView> {
@@ -74,9 +82,22 @@ pub async fn steer(
         return Err(ApiError::bad_request(message));
     }
     let record = find(&parts, &id).await?;
-    parts.operations.steer(record.id.clone(), command, reason.to_owned()).await?;
+    must_reach(&parts, &who, &stored::waves_of(&parts.db, &record.id).await?).await?;
+    parts.operations.steer(record.id.clone(), command, who.actor.clone(), reason.to_owned()).await?;
     let message = format!("rollout {}: {} was taken note of", record.id, command.as_str());
     Ok(Json(AcceptedView { message }))
+}
+
+/// Who is limited to one group sees and steers rollouts of this group's hosts only.
+async fn must_reach(parts: &ApiParts, who: &Who, waves: &[WaveRecord]) -> Result<(), ApiError> {
+    let Some(group) = who.group() else { return Ok(()) };
+    for host in waves.iter().flat_map(|wave| &wave.hosts) {
+        let record = hosts::get(&parts.db, host).await?;
+        if record.and_then(|record| record.group).as_ref() != Some(group) {
+            return Err(ApiError::out_of_group(group));
+        }
+    }
+    Ok(())
 }
 
 async fn find(parts: &ApiParts, id: &str) -> Result<RolloutRecord, ApiError> {

@@ -3,6 +3,7 @@
 use super::super::ApiParts;
 use super::super::error::ApiError;
 use super::super::views::{AcceptedView, StatusView};
+use super::super::who::Who;
 use super::{Answer, note};
 use crate::store::{changes, rollouts};
 use axum::Json;
@@ -19,9 +20,9 @@ pub async fn get(State(parts): State<ApiParts>) -> Answer<StatusView> {
     }))
 }
 
-pub async fn resync(State(parts): State<ApiParts>) -> Answer<AcceptedView> {
+pub async fn resync(State(parts): State<ApiParts>, who: Who) -> Answer<AcceptedView> {
     let mut tx = parts.db.begin().await?;
-    note(&mut tx, "forge.resync", "forge".to_owned(), json!({})).await?;
+    note(&mut tx, &who, "forge.resync", "forge".to_owned(), json!({})).await?;
     tx.commit().await?;
     if !parts.operations.resync_forge() {
         return Err(ApiError::conflict("no forge is set up: write the table `[forge]` into the settings"));
@@ -30,9 +31,9 @@ pub async fn resync(State(parts): State<ApiParts>) -> Answer<AcceptedView> {
     Ok(Json(AcceptedView { message: "every pull request is being looked at".to_owned() }))
 }
 
-pub async fn sync(State(parts): State<ApiParts>) -> Answer<AcceptedView> {
+pub async fn sync(State(parts): State<ApiParts>, who: Who) -> Answer<AcceptedView> {
     let mut tx = parts.db.begin().await?;
-    note(&mut tx, "repository.sync", "repository".to_owned(), json!({})).await?;
+    note(&mut tx, &who, "repository.sync", "repository".to_owned(), json!({})).await?;
     tx.commit().await?;
     parts.operations.nudge_repository();
     Ok(Json(AcceptedView { message: "the repository is being read".to_owned() }))

@@ -3,7 +3,9 @@
 use super::super::ApiParts;
 use super::super::error::ApiError;
 use super::super::views::{TokenRequest, TokenView};
-use super::{Answer, OPERATOR, note};
+use super::super::who::Who;
+use super::{Answer, note};
+use crate::store::hosts;
 use crate::store::tokens::{self as stored, NewToken};
 use crate::tasks::wall_now;
 use crate::trust::usable_uuid;
@@ -18,12 +20,23 @@ const TTL_SECS_MAX: u64 = 7 * 24 * 60 * 60;
 
 pub async fn create(
     State(parts): State<ApiParts>,
+    who: Who,
     body: Result<Json<TokenRequest>, JsonRejection>,
 ) -> Answer<TokenView> {
     let Json(TokenRequest { host, system_uuid, group, ttl_secs, approval }) = body?;
     if !(1..=TTL_SECS_MAX).contains(&ttl_secs) {
         let message = format!("`ttl_secs` is {ttl_secs}: use 1 to {TTL_SECS_MAX}");
         return Err(ApiError::bad_request(message));
+    }
+    if let Some(group) = who.group() {
+        // A host that is not known yet is in no group, and a machine may take any name.
+        let known = match &host {
+            Some(host) => hosts::get(&parts.db, host).await?,
+            None => None,
+        };
+        if !who.reaches(known.and_then(|host| host.group).as_ref()) {
+            return Err(ApiError::out_of_group(group));
+        }
     }
     let system_uuid = system_uuid.map(|text| usable_uuid(&text).ok_or(text)).transpose().map_err(|text| {
         ApiError::bad_request(format!(
@@ -48,13 +61,13 @@ pub async fn create(
         system_uuid: system_uuid.clone(),
         group,
         expires,
-        created_by: OPERATOR.to_owned(),
+        created_by: who.actor.clone(),
         created,
         needs_approval: approval,
     };
     let mut tx = parts.db.begin().await?;
     stored::create(&mut tx, &stored_token).await?;
-    note(&mut tx, "token.created", subject, detail).await?;
+    note(&mut tx, &who, "token.created", subject, detail).await?;
     tx.commit().await?;
     Ok(Json(TokenView { host, system_uuid, approval, token: token.reveal().to_owned(), expires }))
 }

@@ -3,6 +3,7 @@
 mod approval;
 mod offline;
 mod online;
+mod people;
 
 use super::run_on;
 use super::screen::Surface;

@@ -60,7 +60,7 @@ fn an_export_is_checked_without_the_coordinator() {
     let exported = against(&rig, &["audit", "export", "--out", path, "--json"]);
     assert_eq!(exported.code, 0, "{}", exported.err);
     let (head, entries) = (exported.json()["head"].clone(), exported.json()["entries"].clone());
-    assert_eq!(entries, 3);
+    assert_eq!(entries, 6, "that it was allowed, and that it was done");
     assert_eq!(against(&rig, &["audit", "export", "--out", path]).code, 1, "no export is written over");
     let printed = against(&rig, &["audit", "export"]);
     assert_eq!(printed.out, fs::read_to_string(path).unwrap());
@@ -84,7 +84,7 @@ fn acts_and_reports_refusals() {
     assert_eq!(token.code, 0, "{}", token.err);
     assert!(token.out.starts_with("pointsman-enrol-"), "{}", token.out);
     assert_eq!(against(&rig, &["rollout", "pause", "rollout-c1", "--reason", "lunch"]).code, 0);
-    assert_eq!(rig.actions(), ["pause rollout-c1: lunch"]);
+    assert_eq!(rig.actions(), ["pause rollout-c1 by operator: lunch"]);
     assert_eq!(against(&rig, &["sync"]).code, 0);
     let unknown = against(&rig, &["host", "show", "esx99"]);
     assert_eq!(unknown.code, 1);

@@ -28,6 +28,7 @@ mod changes;
 mod fleet;
 mod identities;
 mod observed;
+mod people;
 mod pulls;
 mod records;
 mod releases;
@@ -36,6 +37,7 @@ pub use changes::*;
 pub use fleet::*;
 pub use identities::*;
 pub use observed::*;
+pub use people::*;
 pub use pulls::*;
 pub use records::*;
 pub use releases::*;
@@ -79,9 +81,17 @@ impl Bulk {
 /// Every statement with its name; multi-row ones with two rows.
 #[cfg(test)]
 pub fn registry() -> Vec<(&'static str, String)> {
-    let single =
-        [fleet::ALL, identities::ALL, observed::ALL, changes::ALL, records::ALL, pulls::ALL, releases::ALL]
-            .concat();
+    let single = [
+        fleet::ALL,
+        identities::ALL,
+        observed::ALL,
+        changes::ALL,
+        records::ALL,
+        people::ALL,
+        pulls::ALL,
+        releases::ALL,
+    ];
+    let single = single.concat();
     let bulk = [fleet::BULK, observed::BULK, changes::BULK, releases::BULK].concat();
     let single = single.into_iter().map(|(name, text)| (name, text.to_owned()));
     single.chain(bulk.into_iter().map(|(name, form)| (name, form.text(2)))).collect()

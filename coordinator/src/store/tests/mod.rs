@@ -10,6 +10,7 @@ mod identities;
 mod inconsistent;
 mod observations;
 mod open;
+mod people;
 mod pulls;
 mod records;
 mod releases;
