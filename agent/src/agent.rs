@@ -359,7 +359,7 @@ impl Agent {
             }
             FromCoordinator::AreYouThere => self.send_heartbeat(),
             FromCoordinator::ApproverSet(rotation) => {
-                let answer = self.gatekeeper.rotate(&rotation);
+                let answer = self.gatekeeper.rotate(&rotation, self.clock.now().wall);
                 self.reports.send(FromAgent::ApproverSetAck(answer));
             }
             FromCoordinator::LocalAck { sequence } => {

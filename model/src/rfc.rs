@@ -105,6 +105,17 @@ pub struct RfcRollout {
     pub confirm_timeout_secs: Option<u64>,
 }
 
+/// Whether peers have to vouch for the adapters that the change touches and that talk to peers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RfcWitnesses {
+    /// `false`: no peer is asked, e.g. because the whole network moves and its peers are still on the old one.
+    pub required: bool,
+    /// Why not; needed with `false`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
 /// Relations to other things.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -121,6 +132,17 @@ pub struct RfcLinks {
     /// RFCs this one replaces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub supersedes: Vec<RfcId>,
+}
+
+impl RfcFrontMatter {
+    /// Why no peer has to vouch for the change; `None`: peers do.
+    #[must_use]
+    pub fn witnesses_waived(&self) -> Option<&str> {
+        self.witnesses
+            .as_ref()
+            .filter(|witnesses| !witnesses.required)
+            .map(|witnesses| witnesses.reason.trim())
+    }
 }
 
 /// The YAML front matter of `rfcs/NNNN-slug.md`.
@@ -158,6 +180,9 @@ pub struct RfcFrontMatter {
     /// Local proofs on each host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<String>,
+    /// Proofs by other hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnesses: Option<RfcWitnesses>,
     /// The way back in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backout: Option<String>,

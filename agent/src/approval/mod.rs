@@ -116,9 +116,9 @@ impl Gatekeeper {
     }
 
     /// Takes a newer set when the pinned one and the new one agree; tells what is held afterwards.
-    pub fn rotate(&mut self, rotation: &ApproverRotation) -> SetAck {
+    pub fn rotate(&mut self, rotation: &ApproverRotation, now: Wall) -> SetAck {
         self.read_again();
-        let refused = self.try_rotate(rotation).err();
+        let refused = self.try_rotate(rotation, now).err();
         match &refused {
             Some(refused) => tracing::error!(refused, "an approver set was refused"),
             None => tracing::warn!(version = self.set_version(), "another approver set is pinned"),
@@ -126,11 +126,11 @@ impl Gatekeeper {
         SetAck { version: self.set_version(), refused }
     }
 
-    fn try_rotate(&mut self, rotation: &ApproverRotation) -> Result<(), String> {
+    fn try_rotate(&mut self, rotation: &ApproverRotation, now: Wall) -> Result<(), String> {
         let Some(held) = self.set.as_ref().map_err(String::clone)? else {
             return Err(format!("this host has no approver set to begin with: {HOW_TO_PIN}"));
         };
-        let new = held.rotate(rotation).map_err(|error| chain(&error))?;
+        let new = held.rotate(rotation, now).map_err(|error| chain(&error))?;
         let offered = Path::new("the offered set");
         pin_set(&self.dir, offered, rotation.set.as_bytes(), Replace::Yes).map_err(|error| chain(&error))?;
         self.set = Ok(Some(new));

@@ -215,12 +215,12 @@ fn a_rotation_is_kept_when_both_sets_agree() {
         ApproverRotation { signatures: seeds.iter().map(signature).collect(), set: text }
     };
     let mut keeper = Gatekeeper::begin(&settings);
-    let none = keeper.rotate(&rotation(5, &[1, 2]));
+    let none = keeper.rotate(&rotation(5, &[1, 2]), NOW);
     assert!(none.version == 0 && none.refused.unwrap().contains("no approver set to begin with"));
     pin(&settings, &set(4, 1));
-    let alone = keeper.rotate(&rotation(5, &[2]));
+    let alone = keeper.rotate(&rotation(5, &[2]), NOW);
     assert!(alone.version == 4 && alone.refused.unwrap().contains("0 of 1"));
-    assert_eq!(keeper.rotate(&rotation(5, &[1, 2])), SetAck { version: 5, refused: None });
+    assert_eq!(keeper.rotate(&rotation(5, &[1, 2]), NOW), SetAck { version: 5, refused: None });
     assert_eq!(Gatekeeper::begin(&settings).set_version(), 5, "durable");
     assert_eq!(
         kind(&keeper, &offered(1, 7)),
@@ -228,6 +228,6 @@ fn a_rotation_is_kept_when_both_sets_agree() {
         "the old approver is gone"
     );
     assert_eq!(kind(&keeper, &offered(2, 7)), None);
-    let again = keeper.rotate(&rotation(5, &[1, 2]));
+    let again = keeper.rotate(&rotation(5, &[1, 2]), NOW);
     assert!(again.version == 5 && again.refused.is_some());
 }

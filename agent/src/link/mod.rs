@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod confirm;
 pub mod connect;
 pub mod enrol;
+mod fresh;
 mod join;
 mod key;
 mod pin;

@@ -6,13 +6,14 @@
 use super::backoff::Backoff;
 use super::certificate::{half, validity};
 use super::connect::{CONNECT_TIMEOUT, LinkError, connect};
+use super::fresh::{self, NotFresh};
 use super::tls::{self, Identity, Trust};
 use super::{join, key};
 use crate::journal::write_durably;
 use crate::settings::Settings;
 use proto::convert::{AgentHello, RecoverQuestion, RecoverReply, renewed_from_wire};
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
@@ -40,6 +41,17 @@ pub enum RenewError {
         what: &'static str,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// The certificate that was sent.
+    #[error("the new certificate is not taken: {0}")]
+    NotFresh(#[from] NotFresh),
+    /// The coordinator counts recoveries in another way.
+    #[error("the coordinator counts {theirs} recoveries after {ours}: the certificate is not taken")]
+    Count {
+        /// What this host remembered.
+        ours: u64,
+        /// What it was told.
+        theirs: u64,
     },
 }
 
@@ -176,6 +188,7 @@ impl Keeper {
         let response = response.map_err(|status| LinkError::refused(address, status))?;
         let wire = |source| LinkError::Wire { address: address.to_owned(), source };
         let certificate_pem = renewed_from_wire(response.into_inner()).map_err(wire)?;
+        self.check(&certificate_pem)?;
         self.keep(&certificate_pem)?;
         tracing::info!(address, "certificate renewed");
         Ok(())
@@ -190,7 +203,7 @@ impl Keeper {
             host: settings.host_id.clone(),
             csr_pem: None,
             join_count: begun.count,
-            join_id: begun.id,
+            join_id: begun.id.clone(),
             system_uuid: self.hello.borrow().system_uuid.clone(),
         };
         let mut client = connect(settings, address, Identity::None).await?;
@@ -209,12 +222,22 @@ impl Keeper {
         else {
             return Err(LinkError::Ended { address: address.to_owned() }.into());
         };
+        if Some(join_count) != begun.count.checked_add(1) {
+            return Err(RenewError::Count { ours: begun.count, theirs: join_count });
+        }
+        self.check(&certificate_pem)?;
         // The count first: without the certificate it is recovered once more, with a wrong count never.
         join::done(&settings.state_dir, join_count).map_err(file("the recovery cannot be noted"))?;
         self.keep(&certificate_pem)?;
         tracing::warn!(address, join_count, "certificate recovered");
         self.hurry.notify_one();
         Ok(())
+    }
+
+    fn check(&self, certificate_pem: &str) -> Result<(), RenewError> {
+        let key = tls::host_key(&self.settings).map_err(LinkError::from)?;
+        let roots = tls::authorities(&self.settings).map_err(LinkError::from)?;
+        Ok(fresh::check(certificate_pem, key, roots, UnixTime::now())?)
     }
 
     fn keep(&self, certificate_pem: &str) -> Result<(), RenewError> {

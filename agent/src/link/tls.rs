@@ -63,7 +63,7 @@ pub fn client_config(
     let builder = match trust {
         Trust::File => {
             let mut roots = RootCertStore::empty();
-            for authority in certificates(&settings.ca_file)? {
+            for authority in authorities(settings)? {
                 roots.add(authority).map_err(TlsError::Unusable)?;
             }
             builder.with_root_certificates(roots)
@@ -96,6 +96,11 @@ pub fn host_key(settings: &Settings) -> Result<PrivateKeyDer<'static>, TlsError>
 pub fn server_name(settings: &Settings) -> Result<ServerName<'static>, TlsError> {
     ServerName::try_from(settings.server_name.clone())
         .map_err(|source| TlsError::ServerName { name: settings.server_name.clone(), source })
+}
+
+/// The authorities that a coordinator must be of.
+pub fn authorities(settings: &Settings) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    certificates(&settings.ca_file)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -7,6 +7,7 @@ use super::admission::IN_FLIGHT_MAX;
 use super::views::ProblemView;
 use crate::people::{Identity, PeopleError, Permission};
 use crate::store::StoreError;
+use crate::tasks::lease::StandsBy;
 use crate::tasks::proposals::ReviewProposalError;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -194,6 +195,12 @@ impl From<PeopleError> for ApiError {
             PeopleError::Invalid(_) => Self::bad_request(message),
             PeopleError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", message),
         }
+    }
+}
+
+impl From<StandsBy> for ApiError {
+    fn from(error: StandsBy) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stands_by", error.to_string())
     }
 }
 

@@ -34,7 +34,9 @@ use crate::fleet::{FleetHandle, LiveHost};
 use crate::people::People;
 use crate::review::ReviewFacts;
 use crate::store::Db;
+use crate::tasks::lease::{Lead, StandsBy};
 use crate::tasks::proposals::ReviewProposalError;
+use crate::tasks::window::Extension;
 use crate::trust::{Token, TokenHash, TokenKey, TrustError};
 use admission::Admission;
 use axum::Router;
@@ -102,6 +104,14 @@ pub type SteerFuture<'a> = Pin<Box<dyn Future<Output = Result<(), SteerError>> +
 
 /// Answer of [`Operations::approvals_changed`].
 pub type DoneFuture<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+/// Which coordinator answers, and whether it leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// Its name.
+    pub coordinator: String,
+    /// Whether it leads.
+    pub lead: Lead,
+}
 
 /// Answer of [`Operations::review_branch`].
 pub type ReviewFuture<'a> =
@@ -109,8 +119,14 @@ pub type ReviewFuture<'a> =
 
 /// What the rest of the coordinator does for operators.
 pub trait Operations: Send + Sync {
-    /// Looks at the configuration repository now.
-    fn nudge_repository(&self);
+    /// Looks at the configuration repository now, when this coordinator leads.
+    fn nudge_repository(&self) -> Result<(), StandsBy>;
+
+    /// Which coordinator this is, and whether it leads.
+    fn term(&self) -> Term;
+
+    /// Gives the open change of a host another confirm window.
+    fn extend(&self, extension: Extension) -> SteerFuture<'_>;
 
     /// Reviews a branch as if it were merged now.
     fn review_branch(&self, branch: String) -> ReviewFuture<'_>;

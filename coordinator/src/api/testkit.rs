@@ -2,7 +2,7 @@
 
 use super::{
     ApiParts, DoneFuture, Live, Operations, ReviewFuture, RolloutCommand, SteerError, SteerFuture, Tally,
-    TokenMaker, Transport, router,
+    Term, TokenMaker, Transport, router,
 };
 use crate::fleet::LiveHost;
 use crate::people::oidc::OidcProvider;
@@ -17,15 +17,17 @@ use crate::store::rfcs::{NewRfc, RfcState};
 use crate::store::rollouts::{self, NewRollout, RolloutUpdate};
 use crate::store::sessions::{self, SessionKind, SessionRecord};
 use crate::store::users::{self, Account, NewUser};
-use crate::store::{Db, observations};
+use crate::store::{Db, observations, outcomes};
+use crate::tasks::lease::{Lead, StandsBy};
 use crate::tasks::proposals::ReviewProposalError;
 use crate::tasks::wall_now;
+use crate::tasks::window::Extension;
 use crate::trust::AuthorityFiles;
 use axum::Router;
 use model::{
-    ApproverRotation, ApproverSet, ChangeId, DesiredNetwork, Disruption, HostGroupId, HostId, KeyFingerprint,
-    Millis, ObservedNetwork, Operation, Plan, ProbePlan, RolloutId, RolloutPhase, RolloutSpec, Secret, Step,
-    Wall, Wave,
+    ApplyOutcome, ApproverRotation, ApproverSet, ChangeId, DesiredNetwork, Disruption, Generation,
+    HostGroupId, HostId, KeyFingerprint, Millis, ObservedNetwork, Operation, OutcomeKind, Plan, ProbePlan,
+    RolloutId, RolloutPhase, RolloutSpec, Secret, Step, Wall, Wave,
 };
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,8 +43,24 @@ pub const TOKEN: &str = "a-long-operator-token";
 struct Remembered(Mutex<Vec<String>>);
 
 impl Operations for Remembered {
-    fn nudge_repository(&self) {
+    fn nudge_repository(&self) -> Result<(), StandsBy> {
         self.0.lock().unwrap().push("nudge".to_owned());
+        Ok(())
+    }
+
+    fn term(&self) -> Term {
+        Term { coordinator: "one".to_owned(), lead: Lead::Holds { epoch: 1 } }
+    }
+
+    fn extend(&self, extension: Extension) -> SteerFuture<'_> {
+        let Extension { rollout, host, secs, actor, reason } = extension;
+        Box::pin(async move {
+            if host.as_str() == "idle" {
+                return Err(SteerError::Conflict("host `idle` has no open window".to_owned()));
+            }
+            self.0.lock().unwrap().push(format!("extend {rollout} {host} {secs} by {actor}: {reason}"));
+            Ok(())
+        })
     }
 
     fn review_branch(&self, branch: String) -> ReviewFuture<'_> {
@@ -269,10 +287,34 @@ impl Rig {
 
     pub fn add_change_of(&self, group: &str, name: &str, on: &[&str]) {
         self.add_hosts_of(group, on);
-        let acceptance = acceptance(name, on);
+        self.accept(&acceptance(name, on));
+    }
+
+    /// A change that this author committed, as `Name <e-mail>`.
+    pub fn add_change_by(&self, author: &str, name: &str, on: &[&str]) {
+        self.add_hosts(on);
+        let mut acceptance = acceptance(name, on);
+        author.clone_into(&mut acceptance.change.author);
+        self.accept(&acceptance);
+    }
+
+    fn accept(&self, acceptance: &Acceptance) {
         self.wait(async {
             let mut tx = self.parts.db.begin().await.unwrap();
-            changes::accept_change(&mut tx, &acceptance, "task:test").await.unwrap();
+            changes::accept_change(&mut tx, acceptance, "task:test").await.unwrap();
+            tx.commit().await.unwrap();
+        });
+    }
+
+    /// The host tells how it ended its order of this change, its first one.
+    pub fn end_order(&self, change: &str, host: &str, kind: OutcomeKind) {
+        let (host, change) = (HostId::new(host).unwrap(), ChangeId::new(change).unwrap());
+        let generation = Generation(1);
+        let outcome =
+            ApplyOutcome { change, generation, kind, steps_run: 1, esxcli_calls: 2, approval: None };
+        self.wait(async {
+            let mut tx = self.parts.db.begin().await.unwrap();
+            outcomes::record(&mut tx, &host, &outcome, Wall(8)).await.unwrap();
             tx.commit().await.unwrap();
         });
     }

@@ -59,7 +59,7 @@ pub(super) fn post(rig: &Rig, path: &str, body: &Value) -> Answer {
     ask(rig, Method::POST, path, Body::from(body.to_string()))
 }
 
-fn post_as(rig: &Rig, token: &str, path: &str, body: &Value) -> Answer {
+pub(super) fn post_as(rig: &Rig, token: &str, path: &str, body: &Value) -> Answer {
     ask_as(rig, token, Method::POST, path, Body::from(body.to_string()))
 }
 

@@ -1,8 +1,10 @@
 //! Approvals and approver sets through the router.
 
 use super::testkit::Rig;
-use super::tests::{Answer, assert_problem, get, post};
+use super::tests::{Answer, assert_problem, get, post, post_as};
+use crate::people::Role;
 use crate::release::testkit::{Person, set};
+use crate::store::sessions::SessionKind;
 use axum::http::StatusCode;
 use engine::proof::{NAMESPACE_APPROVERS, NAMESPACE_BREAK_GLASS};
 use model::ApproverSet;
@@ -64,6 +66,27 @@ fn signatures_are_kept_counted_and_audited_and_so_are_refusals() {
         (&json!("esx01"), &json!(0))
     );
     assert!(parts.body["next"].is_string() && parts.body["items"][0]["steps"].is_array());
+}
+
+#[test]
+fn an_author_brings_no_approval_and_roles_without_the_permission_none() {
+    let rig = Rig::new();
+    rig.add_change_by("Ana <Approver@Example.net>", "c1", &["esx01"]);
+    let ben = Person::new("Ben", 1);
+    rig.add_approvers(&set("prod", 1, 1, &[&ben]));
+    let signature = json!({ "signature": ben.sign(&manifest(&rig, "c1")) });
+    let bring =
+        |role| post_as(&rig, &rig.session(role, SessionKind::Cli), "changes/c1/approvals", &signature);
+    let own = bring(Role::Approver);
+    assert_problem(&own, 409, "conflict");
+    assert!(own.body["message"].as_str().unwrap().contains("you are an author"), "{}", own.body);
+    let refused = audit(&rig, "change.approval_refused");
+    assert_eq!(refused[0]["actor"], "user:the-approver");
+    for role in [Role::Viewer, Role::Engineer, Role::Operator] {
+        assert_problem(&bring(role), 403, "forbidden");
+    }
+    assert_eq!(bring(Role::Admin).body["waits_for"], Value::Null, "somebody else may bring it");
+    assert_eq!(audit(&rig, "change.approved")[0]["actor"], "user:the-admin");
 }
 
 #[test]

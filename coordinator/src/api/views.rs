@@ -1,7 +1,7 @@
 //! What the operator API says, as types: the server writes them, the command line reads them.
 //!
 //! Owns: the JSON form of every answer and request below `/api/v1`. Documents of `model` stand in them as they are.
-//! Must not: read the database. Called by the handlers and by the operator's verbs.
+//! Must not: read the database, beyond the form of its rows. Called by the handlers and by the operator's verbs.
 
 mod identity;
 
@@ -13,6 +13,7 @@ pub use people::{
     SignInRequest, UserChangeRequest, UserRequest, UserView, WhoamiView,
 };
 
+use crate::store::undone::UndoneRecord;
 use model::{
     ApplyOutcome, ApplyPhase, ChangeId, Difference, Disruption, Finding, Generation, GroupDocument,
     HostFacts, HostGroupId, HostId, Labels, ObservedNetwork, PlanDigest, RfcFrontMatter, RfcId, RolloutId,
@@ -40,6 +41,12 @@ impl<T> PageView<T> {
 /// The coordinator itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatusView {
+    /// Name of this coordinator.
+    pub coordinator: String,
+    /// Name of the coordinator that leads; another name than `coordinator`: this one stands by.
+    pub leader: Option<String>,
+    /// Number of its term, when this one leads.
+    pub term: Option<u64>,
     /// Release of the coordinator.
     pub version: String,
     /// `sqlite` or `postgresql`.
@@ -81,6 +88,9 @@ pub struct HostView {
     pub committed_at: Option<Wall>,
     /// Whether its agent sees drift.
     pub drift: bool,
+    /// A change that it had confirmed and that was undone on the host since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone: Option<UndoneView>,
     /// When it was last heard of.
     pub last_seen: Option<Wall>,
     /// Release of its agent.
@@ -89,6 +99,35 @@ pub struct HostView {
     pub facts: Option<HostFacts>,
     /// When its newest observation last arrived.
     pub observed_at: Option<Wall>,
+}
+
+/// A confirmed change that was undone on its host, e.g. by a person at the console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoneView {
+    /// The change.
+    pub change: ChangeId,
+    /// Its RFC.
+    pub rfc: Option<RfcId>,
+    /// Its generation.
+    pub generation: Generation,
+    /// Why, in the words of the host.
+    pub reason: String,
+    /// When the host told it.
+    pub at: Wall,
+}
+
+impl UndoneView {
+    /// The change as people know it.
+    pub fn name(&self) -> String {
+        self.rfc.map_or_else(|| format!("change {}", self.change), |rfc| rfc.to_string())
+    }
+}
+
+impl From<UndoneRecord> for UndoneView {
+    fn from(record: UndoneRecord) -> Self {
+        let UndoneRecord { host: _, change, rfc, generation, reason, at } = record;
+        Self { change, rfc, generation, reason, at }
+    }
 }
 
 /// What a host looks like.
@@ -337,6 +376,19 @@ pub enum AuditVerdictView {
 #[serde(deny_unknown_fields)]
 pub struct ReasonRequest {
     /// In words; kept in the audit trail.
+    pub reason: String,
+}
+
+/// Asks for another confirm window of a host with an open change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendRequest {
+    /// The host.
+    pub host: HostId,
+    /// The window in seconds, counted from its arrival at the host.
+    pub secs: u64,
+    /// Why; kept in the audit trail.
+    #[serde(default)]
     pub reason: String,
 }
 

@@ -27,6 +27,14 @@ pub enum ServeError {
         /// What is wrong and what to do.
         detail: String,
     },
+    /// The name among several coordinators.
+    #[error("the name of this coordinator {} cannot be used: {detail}", path.display())]
+    Name {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        detail: String,
+    },
     /// The authority.
     #[error(transparent)]
     Trust(#[from] TrustError),

@@ -5,6 +5,7 @@ use crate::api::HookParts;
 use crate::forge::{self, Forge, ForgeError, ForgeSettings, Hooks, HttpLimits};
 use crate::settings::Settings;
 use crate::store::Db;
+use crate::tasks::lease::LeaseHandle;
 use crate::tasks::proposals::Reviewer;
 use crate::tasks::pulls::{self, PullsHandle, PullsParts};
 use crate::tasks::repo_sync::RepoHandle;
@@ -38,13 +39,13 @@ pub(super) fn open(settings: &Settings) -> Result<Option<Ready>, ForgeError> {
 /// Starts what speaks with the forge; without one, a task that has nothing to do.
 pub(super) fn start(
     ready: Option<Ready>,
-    db: &Db,
+    store: (&Db, &LeaseHandle),
     reviewer: &Reviewer,
     repo: &RepoHandle,
     stop: watch::Receiver<bool>,
 ) -> (ForgeSide, JoinHandle<()>) {
     match ready {
-        Some(ready) => ready.start(db, reviewer, repo, stop),
+        Some(ready) => ready.start(store, reviewer, repo, stop),
         None => (ForgeSide::default(), tokio::spawn(async {})),
     }
 }
@@ -53,7 +54,7 @@ impl Ready {
     /// Starts the task and makes the door.
     fn start(
         self,
-        db: &Db,
+        (db, lease): (&Db, &LeaseHandle),
         reviewer: &Reviewer,
         repo: &RepoHandle,
         stop: watch::Receiver<bool>,
@@ -65,6 +66,7 @@ impl Ready {
             branch,
             poll: settings.poll,
             db: db.clone(),
+            lease: lease.clone(),
             reviewer: reviewer.clone(),
             repo: repo.clone(),
         };

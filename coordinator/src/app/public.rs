@@ -9,6 +9,7 @@ use crate::people::People;
 use crate::people::oidc::OidcProvider;
 use crate::settings::{OperatorsTls, Settings};
 use crate::tasks::wall_now;
+use crate::tasks::window::WindowExtender;
 use crate::trust::Authority;
 use rustls::ServerConfig;
 use std::net::SocketAddr;
@@ -60,13 +61,10 @@ impl Public {
         let tally = Arc::new(Tally::default());
         let live: Arc<dyn Live> = Arc::new(parts.fleet.clone());
         let offers = Arc::new(parts.fleet.clone());
-        let operations = OperatorActions::new(
-            parts.nudge_repo.clone(),
-            parts.driver.clone(),
-            offers,
-            parts.reviewer.clone(),
-            parts.pulls(),
-        );
+        let (repo, driver, lease) = (parts.nudge_repo.clone(), parts.driver.clone(), parts.lease.clone());
+        let windows = WindowExtender::new(parts.db.clone(), lease.clone(), Arc::new(parts.fleet.clone()));
+        let proposals = (parts.reviewer.clone(), parts.pulls());
+        let operations = OperatorActions::new(repo, driver, offers, lease, windows, proposals);
         let router = api::router(ApiParts {
             db: parts.db.clone(),
             live: Arc::clone(&live),

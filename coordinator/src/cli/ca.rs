@@ -77,8 +77,9 @@ pub fn run(args: &Args, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
             config.settings()?.authority_files().renew_intermediate(offline_root.as_deref(), now)
         }
         Verb::Seal(config) => {
-            let files = config.settings()?.authority_files();
-            let sealed = files.seal().map_err(CliError::failed)?;
+            let settings = config.settings()?;
+            let files = settings.authority_files();
+            let sealed = files.seal(&settings.order_key_file()).map_err(CliError::failed)?;
             screen.remark(format_args!("{sealed} keys sealed"))?;
             files.open()
         }

@@ -109,7 +109,17 @@ fn print(host: &HostView, screen: &mut Screen<'_>) -> Result<(), CliError> {
         ("hardware", format!("{} {}", facts.vendor, facts.model)),
         ("agent", or_dash(host.agent_version.as_ref())),
     ];
-    for (name, value) in fields {
+    let undone = host.undone.as_ref().map(|undone| {
+        let text = format!(
+            "{}, generation {}, {}: {}",
+            undone.name(),
+            undone.generation,
+            ago(Some(undone.at), now),
+            undone.reason
+        );
+        ("undone", text)
+    });
+    for (name, value) in fields.into_iter().chain(undone) {
         screen.line(format_args!("{name:<10} {}", printable(&value)))?;
     }
     Ok(())

@@ -45,7 +45,10 @@ fn row(host: &HostView, now: model::Wall) -> Vec<String> {
         or_dash(host.group.as_ref()),
         host.status.clone(),
         yes_no(host.connected),
-        host.generation_committed.to_string(),
+        match &host.undone {
+            Some(undone) => format!("{} ({} undone)", host.generation_committed, undone.generation),
+            None => host.generation_committed.to_string(),
+        },
         or_dash(host.committed_rfc),
         yes_no(host.drift),
         ago(host.last_seen, now),

@@ -106,7 +106,7 @@ enum Verb {
     Approvers(approvers::Args),
     /// List rollouts.
     Rollouts(rollouts::Args),
-    /// Show, watch, pause, resume or abort a rollout.
+    /// Show, watch, pause, resume, abort or extend a rollout.
     Rollout(rollout::Args),
     /// List open drift.
     Drift(drift::Args),

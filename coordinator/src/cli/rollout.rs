@@ -1,11 +1,11 @@
-//! `pointsman rollout show|watch|pause|resume|abort ID`.
+//! `pointsman rollout show|watch|pause|resume|abort|extend ID`.
 
 use super::client::{Client, Remote};
 use super::failure::{CliError, Outcome};
 use super::screen::{Form, Screen, or_dash};
 use super::watch;
-use crate::api::views::{AcceptedView, ReasonRequest, RolloutDetailView, WaveHostView};
-use model::{ApplyOutcome, ApprovalNote, OutcomeKind, RefusalReason, RolloutId};
+use crate::api::views::{AcceptedView, ExtendRequest, ReasonRequest, RolloutDetailView, WaveHostView};
+use model::{ApplyOutcome, ApprovalNote, HostId, OutcomeKind, RefusalReason, RolloutId};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -26,6 +26,8 @@ enum Verb {
     Resume(Steer),
     /// End it; hosts keep what they have.
     Abort(Steer),
+    /// Give the open change of one host another confirm window.
+    Extend(Extend),
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +44,23 @@ struct Steer {
     id: RolloutId,
     /// Why; kept in the audit trail.
     #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+#[derive(Debug, clap::Args)]
+struct Extend {
+    /// The rollout.
+    id: RolloutId,
+    /// The host with the open change.
+    #[arg(long)]
+    host: HostId,
+    /// The new window in seconds, counted from now: 30 to 600.
+    #[arg(long)]
+    secs: u64,
+    /// Why; kept in the audit trail.
+    #[arg(long, default_value = "")]
     reason: String,
     #[command(flatten)]
     remote: Remote,
@@ -65,6 +84,11 @@ pub fn run(args: &Args, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
         Verb::Pause(steer) => send(steer, "pause", screen),
         Verb::Resume(steer) => send(steer, "resume", screen),
         Verb::Abort(steer) => send(steer, "abort", screen),
+        Verb::Extend(extend) => {
+            let Extend { id, host, secs, reason, remote } = extend;
+            let body = ExtendRequest { host: host.clone(), secs: *secs, reason: reason.clone() };
+            accepted(&remote.client()?.post(&format!("rollouts/{id}/extend"), &body)?, screen)
+        }
     }
 }
 
@@ -77,8 +101,12 @@ fn send(steer: &Steer, command: &str, screen: &mut Screen<'_>) -> Result<Outcome
     let body = ReasonRequest { reason: steer.reason.clone() };
     let answer: AcceptedView =
         steer.remote.client()?.post(&format!("rollouts/{}/{command}", steer.id), &body)?;
+    accepted(&answer, screen)
+}
+
+fn accepted(answer: &AcceptedView, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
     match screen.form {
-        Form::Json => screen.json(&answer)?,
+        Form::Json => screen.json(answer)?,
         Form::Text => screen.line(&answer.message)?,
     }
     Ok(Outcome::Clean)

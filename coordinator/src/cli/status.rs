@@ -17,7 +17,22 @@ pub fn run(args: &Args, screen: &mut Screen<'_>) -> Result<Outcome, CliError> {
     match screen.form {
         Form::Json => screen.json(&status)?,
         Form::Text => {
-            let StatusView { version, database, repository_head, connected_hosts, active_rollouts } = &status;
+            let StatusView {
+                coordinator,
+                leader,
+                term,
+                version,
+                database,
+                repository_head,
+                connected_hosts,
+                active_rollouts,
+            } = &status;
+            let leads = match (term, leader) {
+                (Some(term), _) => format!("leads (term {term})"),
+                (None, Some(leader)) => format!("stands by, {leader} leads"),
+                (None, None) => "stands by, nobody leads yet".to_owned(),
+            };
+            screen.line(format_args!("coordinator      {coordinator}: {leads}"))?;
             screen.line(format_args!("version          {version}"))?;
             screen.line(format_args!("database         {database}"))?;
             screen.line(format_args!("repository head  {}", or_dash(repository_head.as_ref())))?;

@@ -9,20 +9,21 @@ use super::refusal::{Refusal, RefusalKind};
 use super::service::Shared;
 use super::wall_now;
 use crate::trust::PeerId;
-use http_body_util::Limited;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use proto::{PEM_BYTES_MAX, v1::agent_server::SERVICE_NAME};
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 use tower::Service;
 
-/// Largest request of somebody without a certificate, in bytes: a certificate request and its envelope.
-const ANONYMOUS_BYTES_MAX: usize = PEM_BYTES_MAX + 4 * 1024;
+/// Largest request, in bytes: a certificate request and its envelope. Streams have limits of their own.
+const REQUEST_BYTES_MAX: usize = PEM_BYTES_MAX + 4 * 1024;
 
 /// Who may make a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,25 @@ const CALLS: [(&str, Needs); 5] = [
 fn needs(path: &str) -> Option<Needs> {
     let call = path.strip_prefix('/')?.strip_prefix(SERVICE_NAME)?.strip_prefix('/')?;
     CALLS.iter().find(|(name, _)| *name == call).map(|(_, needs)| *needs)
+}
+
+/// The one call without an end of its own: its messages are judged by the stream's task.
+const STREAM: &str = "Session";
+
+fn call_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// What was wrong with a request that the service never saw.
+fn unread(answer: &http::Response<Body>, cut: bool) -> Option<RefusalKind> {
+    if cut {
+        return Some(RefusalKind::TooLarge);
+    }
+    match Status::from_header_map(answer.headers())?.code() {
+        Code::Internal => Some(RefusalKind::Message),
+        Code::OutOfRange => Some(RefusalKind::TooLarge),
+        _ => None,
+    }
 }
 
 /// The host a call was admitted for; only the gate makes one.
@@ -96,9 +116,9 @@ async fn check(shared: &Shared, mut request: http::Request<Body>) -> Result<http
             shared.refused(Refusal::new(RefusalKind::UnknownCall, host, connection.facts.remote, path));
             Err(Status::permission_denied("there is no such call"))
         }
-        Some(Needs::Nobody) => Ok(request.map(|body| Body::new(Limited::new(body, ANONYMOUS_BYTES_MAX)))),
+        Some(Needs::Nobody) => Ok(request),
         Some(Needs::EnrolledHost) => {
-            let call = path.rsplit('/').next().unwrap_or(path);
+            let call = call_of(path);
             let connection = connection_of(request.extensions())?;
             let Some(peer) = connection.peer.clone() else {
                 return Err(shared.denied(None, &connection, call, &Denial::NoCertificate));
@@ -137,10 +157,29 @@ where
         let mut ready = std::mem::replace(&mut self.inner, fresh);
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
-            match check(&shared, request).await {
-                Ok(request) => ready.call(request).await,
-                Err(status) => Ok(status.into_http()),
+            let request = match check(&shared, request).await {
+                Ok(request) => request,
+                Err(status) => return Ok(status.into_http()),
+            };
+            let (call, peer) =
+                (call_of(request.uri().path()).to_owned(), connection_of(request.extensions()));
+            if call == STREAM {
+                return ready.call(request).await;
             }
+            let cut = Arc::new(AtomicBool::new(false));
+            let limit = Arc::clone(&cut);
+            let request = request.map(|body| {
+                Body::new(Limited::new(body, REQUEST_BYTES_MAX).map_err(move |error| {
+                    limit.store(error.is::<LengthLimitError>(), Ordering::Relaxed);
+                    error
+                }))
+            });
+            let answer = ready.call(request).await?;
+            if let (Some(kind), Ok(connection)) = (unread(&answer, cut.load(Ordering::Relaxed)), peer) {
+                let host = connection.peer.as_ref().map(|peer| peer.host.clone());
+                shared.refused(Refusal::new(kind, host, connection.facts.remote, &call));
+            }
+            Ok(answer)
         })
     }
 }

@@ -5,7 +5,9 @@ use super::identity::Denial;
 use super::outgoing::Ending;
 use super::ping::OpenPings;
 use super::registry::Registry;
-use model::{ApplyPhase, ApproverRotation, BootId, Generation, HostId, KeyFingerprint, Wall};
+use model::{
+    ApplyPhase, ApproverRotation, BootId, ChangeId, Generation, HostId, KeyFingerprint, Millis, Wall,
+};
 use proto::convert::{FromCoordinator, OfferedOrder};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -100,6 +102,16 @@ impl FleetHandle {
     /// Asks a host to read itself and report.
     pub fn observe_now(&self, host: &HostId) -> Result<(), SendOrderError> {
         self.offer(host, FromCoordinator::ObserveNow)
+    }
+
+    /// Gives the open change of a host another window, counted from its arrival there.
+    pub fn extend_window(
+        &self,
+        host: &HostId,
+        change: &ChangeId,
+        window: Millis,
+    ) -> Result<(), SendOrderError> {
+        self.offer(host, FromCoordinator::Extend { change: change.clone(), window })
     }
 
     /// Pings that hosts were asked for.

@@ -53,7 +53,7 @@ async fn certify(shared: &Shared, host: &HostId, csr_pem: &str) -> Result<String
     let certificate = shared
         .authority
         .sign_host_csr(csr_pem, host, wall_now())
-        .map_err(|error| Status::internal(error.to_string()))?;
+        .map_err(|error| Status::unavailable(error.to_string()))?;
     shared.identities.certified(host.clone(), certificate.expires).await.map_err(|denial| denial.status())?;
     Ok(certificate.chain_pem)
 }
@@ -120,7 +120,7 @@ pub(super) async fn recover(
     let _turn = turn(shared, connection)?;
     let RecoverQuestion { host, csr_pem, join_count, join_id, system_uuid } = question;
     let Some(csr_pem) = csr_pem else {
-        let fresh = challenge().map_err(|error| Status::internal(error.to_string()))?;
+        let fresh = challenge().map_err(|error| Status::unavailable(error.to_string()))?;
         connection.set_challenge(fresh.clone());
         return Ok(RecoverReply::Challenge(fresh));
     };

@@ -52,6 +52,8 @@ pub(super) enum Ending {
     SlowReader,
     #[error("the agent sends more than {per_sec} messages a second: look for the cause on the host")]
     Flooding { per_sec: u32 },
+    #[error("the agent floods its connection: {0}")]
+    Frames(String),
     #[error(transparent)]
     Denied(#[from] Denial),
     #[error("the certificate the stream was opened with has run out")]
@@ -60,6 +62,8 @@ pub(super) enum Ending {
     Replaced,
     #[error("the coordinator shuts down")]
     ShuttingDown,
+    #[error("this coordinator stands by, another one leads: try the next address")]
+    StandsBy,
 }
 
 impl Ending {
@@ -68,8 +72,8 @@ impl Ending {
         let text = self.to_string();
         match self {
             Self::Closed | Self::ShuttingDown | Self::CertificateEnded => None,
-            Self::Broken(_) => Some(Status::unavailable(text)),
-            Self::TooLarge(_) | Self::SlowReader | Self::Flooding { .. } => {
+            Self::Broken(_) | Self::StandsBy => Some(Status::unavailable(text)),
+            Self::TooLarge(_) | Self::SlowReader | Self::Flooding { .. } | Self::Frames(_) => {
                 Some(Status::resource_exhausted(text))
             }
             Self::Invalid(_) | Self::BadReceipt(_) => Some(Status::invalid_argument(text)),
@@ -88,7 +92,7 @@ impl Ending {
             Self::Invalid(_) => Some(RefusalKind::Message),
             Self::BadReceipt(_) => Some(RefusalKind::Receipt),
             Self::NoProtocol { .. } => Some(RefusalKind::Protocol),
-            Self::Flooding { .. } => Some(RefusalKind::Flooding),
+            Self::Flooding { .. } | Self::Frames(_) => Some(RefusalKind::Flooding),
             Self::SlowReader => Some(RefusalKind::SlowReader),
             Self::Denied(denial) => denial.refusal(),
             // A duplicate is told by an event of its own.
@@ -98,7 +102,8 @@ impl Ending {
             | Self::Silent
             | Self::CertificateEnded
             | Self::Replaced
-            | Self::ShuttingDown => None,
+            | Self::ShuttingDown
+            | Self::StandsBy => None,
         }
     }
 
@@ -107,7 +112,7 @@ impl Ending {
     pub(super) fn closes_connection(&self) -> Option<Duration> {
         match self {
             Self::Silent | Self::SlowReader => Some(Duration::ZERO),
-            Self::Denied(_) | Self::Flooding { .. } => Some(LAST_WORDS),
+            Self::Denied(_) | Self::Flooding { .. } | Self::Frames(_) => Some(LAST_WORDS),
             Self::Closed
             | Self::Broken(_)
             | Self::TooLarge(_)
@@ -117,7 +122,8 @@ impl Ending {
             | Self::Duplicate
             | Self::CertificateEnded
             | Self::Replaced
-            | Self::ShuttingDown => None,
+            | Self::ShuttingDown
+            | Self::StandsBy => None,
         }
     }
 }

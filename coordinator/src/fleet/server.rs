@@ -66,6 +66,8 @@ pub struct FleetParts {
     pub identities: Arc<dyn Identities>,
     /// Decides about confirm requests.
     pub confirm: Arc<dyn ConfirmDecider>,
+    /// Whether this coordinator leads: only then it takes streams and answers questions of hosts.
+    pub leads: watch::Receiver<bool>,
 }
 
 /// The running server.
@@ -83,7 +85,7 @@ pub fn start(
     settings: FleetSettings,
     parts: FleetParts,
 ) -> Result<(FleetServer, FleetHandle, mpsc::Receiver<FleetEvent>), FleetError> {
-    let FleetParts { authority, order_key, certificate, identities, confirm } = parts;
+    let FleetParts { authority, order_key, certificate, identities, confirm, leads } = parts;
     let local_address = listener.local_addr()?;
     let acceptor = TlsAcceptor::from(server_config(&authority, certificate)?);
     let trust_domain = authority.trust_domain().to_owned();
@@ -102,6 +104,7 @@ pub fn start(
         order_key,
         identities,
         confirm,
+        leads,
         enrolments: Semaphore::new(settings.enrolments_max.max(1)),
         enrolment_budget: Mutex::new(Bucket::new(
             settings.enrolments_per_sec,

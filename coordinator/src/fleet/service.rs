@@ -6,7 +6,7 @@ use super::event::FleetEvent;
 use super::gate::{admitted, connection_of};
 use super::identity::{Denial, Identities};
 use super::join;
-use super::outgoing::{Outlet, queue};
+use super::outgoing::{Ending, Outlet, queue};
 use super::pace::Bucket;
 use super::refusal::{Refusal, RefusalKind};
 use super::registry::Registry;
@@ -64,6 +64,7 @@ pub(super) struct Shared {
     pub(super) order_key: Arc<OrderKey>,
     pub(super) identities: Arc<dyn Identities>,
     pub(super) confirm: Arc<dyn ConfirmDecider>,
+    pub(super) leads: watch::Receiver<bool>,
     /// Enrolments and recoveries at once.
     pub(super) enrolments: Semaphore,
     /// Enrolments and recoveries in a time.
@@ -72,6 +73,20 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Refuses hosts while another coordinator leads: they try the next address.
+    fn leads(&self) -> Result<(), Status> {
+        if *self.leads.borrow() { Ok(()) } else { Err(Status::unavailable(Ending::StandsBy.to_string())) }
+    }
+
+    /// Waits until another coordinator leads.
+    pub(super) async fn stands_by(&self) {
+        let mut leads = self.leads.clone();
+        if leads.wait_for(|leads| !*leads).await.is_err() {
+            // Nobody decides about it any more: the coordinator ends, which streams hear otherwise.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Tells of a refusal. Never waits: a stranger must not be able to fill the queue of the hosts' events.
     pub(super) fn refused(&self, refusal: Refusal) {
         if self.events.try_send(FleetEvent::Refused(refusal)).is_err() {
@@ -166,6 +181,7 @@ impl Agent for AgentService {
     ) -> Result<Response<Self::SessionStream>, Status> {
         let connection = connection_of(request.extensions())?;
         let peer = admitted(&request)?;
+        self.0.leads()?;
         connection.mark_session();
         let (inlet, outlet) = queue(self.0.settings.outgoing_max);
         let session = Session::new(Arc::clone(&self.0), peer, connection, request.into_inner(), inlet);
@@ -181,6 +197,7 @@ impl Agent for AgentService {
         let shared = &self.0;
         let connection = connection_of(request.extensions())?;
         let host = admitted(&request)?.host;
+        shared.leads()?;
         if connection.carried_session() {
             let detail = "over the connection of the host's stream";
             let remote = connection.facts.remote;

@@ -52,7 +52,9 @@ pub(super) struct Session {
 
 fn broken(status: &Status) -> Ending {
     match status.code() {
-        Code::OutOfRange | Code::ResourceExhausted => Ending::TooLarge(status.message().to_owned()),
+        Code::OutOfRange => Ending::TooLarge(status.message().to_owned()),
+        // HTTP/2 gave up on a peer that sends more small frames than anybody reads.
+        Code::ResourceExhausted => Ending::Frames(status.message().to_owned()),
         Code::Internal | Code::InvalidArgument => Ending::Invalid(status.message().to_owned()),
         _ => Ending::Broken(status.message().to_owned()),
     }
@@ -235,6 +237,7 @@ impl Session {
                     let _ = self.outgoing.offer(FromCoordinator::Goodbye { spread });
                     return Ending::ShuttingDown;
                 }
+                () = self.shared.stands_by() => return Ending::StandsBy,
                 () = sleep_until(self.certificate_ends) => {
                     // An agent that renewed in time comes back with its new certificate.
                     let _ = self.outgoing.offer(FromCoordinator::Goodbye { spread: RENEWED_SPREAD });
@@ -348,3 +351,6 @@ impl Session {
         self.shared.events.send(event).await.map_err(|_| Ending::ShuttingDown)
     }
 }
+
+#[cfg(test)]
+mod tests;

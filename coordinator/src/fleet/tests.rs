@@ -3,6 +3,7 @@
 mod identities;
 mod limits;
 mod rig;
+mod standby;
 
 use super::*;
 use crate::trust::{Authority, HostChain};

@@ -5,7 +5,7 @@
 
 use super::error::of;
 use super::row::{At, CHUNK_ROWS, json, ms, plain, rows, whole};
-use super::{Db, StoreError, Tx, sql};
+use super::{Db, StoreError, Tx, sql, undone};
 use model::{
     BootId, ChangeId, DesiredNetwork, Generation, GroupDocument, HostFacts, HostGroupId, HostId, Labels,
     RfcId, Wall,
@@ -503,7 +503,11 @@ pub async fn commit_host(
         .await
         .map(|done| done.rows_affected()))
     .map_err(of("hosts"))?;
-    Ok(if done == 0 { CommitHost::Unchanged } else { CommitHost::Committed })
+    if done == 0 {
+        return Ok(CommitHost::Unchanged);
+    }
+    undone::forget(tx, host).await?;
+    Ok(CommitHost::Committed)
 }
 
 /// What a host confirmed last.

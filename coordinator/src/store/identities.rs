@@ -208,7 +208,19 @@ pub async fn set_status(
         .await
         .map(|done| done.rows_affected()))
     .map_err(of("hosts"))?;
-    known(done, host)
+    known(done, host)?;
+    if status == HostStatus::Enrolled {
+        return Ok(());
+    }
+    // What was made for it while it was in good standing must not be its way back.
+    tx!(tx, c => sqlx::query(sql::TOKENS_VOID)
+        .bind(host.as_str())
+        .bind(ms(now))
+        .bind(status.as_str())
+        .execute(c)
+        .await
+        .map(|_| ()))
+    .map_err(of("enrolment_tokens"))
 }
 
 /// The host may be on another machine from now on, and the next count of its recoveries is taken as it comes.

@@ -1,10 +1,9 @@
-//! Small facts of this installation, and leases that spare coordinators double work.
+//! Small facts of this installation.
 //!
-//! Owns: tables `meta` and `leases`. Must not be relied on for safety: a lease only avoids doing something twice, the
-//! generation checks and compare-and-set make it harmless. Called by the tasks.
+//! Owns: table `meta`. Must not know what a fact means. Called by the tasks.
 
 use super::error::of;
-use super::row::{At, ms, plain};
+use super::row::{ms, plain};
 use super::{Db, StoreError, Tx, sql};
 use model::Wall;
 
@@ -18,29 +17,4 @@ pub async fn set(tx: &mut Tx, key: &str, value: &str, now: Wall) -> Result<(), S
     let value = plain(value);
     tx!(tx, c => sqlx::query(sql::META_SET).bind(key).bind(&value).bind(ms(now)).execute(c).await.map(|_| ()))
         .map_err(of("meta"))
-}
-
-/// Takes or renews a lease; the epoch grows whenever the holder changes. `None`: somebody else has it.
-pub async fn lease(
-    tx: &mut Tx,
-    name: &str,
-    holder: &str,
-    now: Wall,
-    until: Wall,
-) -> Result<Option<u64>, StoreError> {
-    let epoch: Option<i64> = tx!(tx, c => sqlx::query_scalar(sql::LEASE_TAKE)
-        .bind(name)
-        .bind(holder)
-        .bind(ms(until))
-        .bind(ms(now))
-        .fetch_optional(c)
-        .await)
-    .map_err(of("leases"))?;
-    epoch.map(|e| At { table: "leases", id: name }.number("epoch", e)).transpose()
-}
-
-/// Gives a lease back; only the holder can.
-pub async fn release(tx: &mut Tx, name: &str, holder: &str) -> Result<(), StoreError> {
-    tx!(tx, c => sqlx::query(sql::LEASE_RELEASE).bind(name).bind(holder).execute(c).await.map(|_| ()))
-        .map_err(of("leases"))
 }

@@ -29,6 +29,7 @@ pub mod drift;
 pub mod hosts;
 pub mod identities;
 pub mod inbox;
+pub mod leases;
 pub mod logins;
 pub mod meta;
 mod object_rows;
@@ -37,11 +38,14 @@ pub mod outcomes;
 pub mod plans;
 pub mod pulls;
 pub mod releases;
+pub mod retention;
 pub mod rfcs;
 pub mod rollouts;
 pub mod sessions;
 pub mod tokens;
+pub mod undone;
 pub mod users;
+pub mod witness_waivers;
 pub mod writer;
 
 #[cfg(test)]

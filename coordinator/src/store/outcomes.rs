@@ -1,4 +1,4 @@
-//! How each host ended an order. A report may come twice or late: the first end counts.
+//! How each host ended an order. A report may come twice or late: the first end counts, but what was committed can be undone.
 //!
 //! Owns: table `host_outcomes`. Must not decide what an outcome means for the rollout. Called by the fleet service through
 //! `writer`; read by the rollout driver, the API and the commands.
@@ -6,6 +6,7 @@
 use super::error::of;
 use super::hosts;
 use super::row::{At, json, ms, whole};
+use super::undone::{self, UndoneRecord};
 use super::{Db, StoreError, Tx, sql};
 use crate::trust::{Evidence, Receipt};
 use model::{ApplyOutcome, ChangeId, Generation, HostId, OutcomeKind, Wall};
@@ -16,6 +17,8 @@ use serde::Serialize;
 pub enum RecordedOutcome {
     /// Kept: it is the first end, or follows a refusal.
     Kept,
+    /// The host undid what it had committed, e.g. because a person at its console asked for it.
+    Undone,
     /// An end of this order was known already; nothing changed. Acknowledge it all the same.
     Repeat,
 }
@@ -84,6 +87,10 @@ pub async fn record(
 ) -> Result<RecordedOutcome, StoreError> {
     let ApplyOutcome { change, generation, kind, steps_run, esxcli_calls, approval } = outcome;
     let approval = approval.as_ref().map(|note| json("approval", note)).transpose()?;
+    if undo(tx, host, outcome, now).await? {
+        hosts::undone(tx, host, change, *generation).await?;
+        return Ok(RecordedOutcome::Undone);
+    }
     let detail = json("outcome", kind)?;
     let kept = tx!(tx, c => sqlx::query(sql::OUTCOME_RECORD)
         .bind(host.as_str())
@@ -131,6 +138,42 @@ pub async fn keep_receipt(
         .await
         .map(|_| ()))
     .map_err(of("host_outcomes"))
+}
+
+/// Whether this is the end of an undo: the order had ended as committed, and the host went back since.
+async fn undo(tx: &mut Tx, host: &HostId, outcome: &ApplyOutcome, now: Wall) -> Result<bool, StoreError> {
+    let ApplyOutcome { change, generation, kind, .. } = outcome;
+    let reason = match kind {
+        OutcomeKind::RolledBack { reason } | OutcomeKind::RolledBackUnverified { reason, .. } => reason,
+        OutcomeKind::Committed | OutcomeKind::FailedMixed { .. } | OutcomeKind::Refused(_) => {
+            return Ok(false);
+        }
+    };
+    let detail = json("outcome", kind)?;
+    let undone = tx!(tx, c => sqlx::query(sql::OUTCOME_UNDO)
+        .bind(host.as_str())
+        .bind(change.as_str())
+        .bind(whole(generation.0))
+        .bind(kind.as_str())
+        .bind(detail.as_str())
+        .bind(ms(now))
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))
+    .map_err(of("host_outcomes"))?;
+    if undone == 0 {
+        return Ok(false);
+    }
+    let record = UndoneRecord {
+        host: host.clone(),
+        change: change.clone(),
+        rfc: None,
+        generation: *generation,
+        reason: reason.clone(),
+        at: now,
+    };
+    undone::fall_back(tx, &record).await?;
+    Ok(true)
 }
 
 async fn repeat_or_unknown(

@@ -187,7 +187,7 @@ async fn write_one(tx: &mut Tx, report: &Report) -> Result<Answer, StoreError> {
         }
         Report::Outcome { host, outcome, receipt, now } => {
             let recorded = outcomes::record(tx, host, outcome, *now).await?;
-            if recorded == RecordedOutcome::Kept {
+            if recorded != RecordedOutcome::Repeat {
                 outcomes::keep_receipt(tx, host, outcome, receipt).await?;
             }
             Ok(Answer::Outcome(recorded))

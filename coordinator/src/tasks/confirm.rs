@@ -10,7 +10,7 @@
 use super::rollout_driver::SentLog;
 use super::witness::{Case, Witnesses};
 use crate::fleet::{ConfirmAttempt, ConfirmDecider, ConfirmFuture, Undecided, Verdict};
-use crate::store::{Db, StoreError, plans, rollouts};
+use crate::store::{Db, StoreError, outcomes, plans, rollouts};
 use engine::rollout::RolloutState;
 use model::{ChangeId, Generation, HostId, HostOutcome, OutcomeKind, PlanDigest, RolloutPhase, Wall};
 
@@ -57,8 +57,21 @@ impl Confirmations {
         let Some(record) = rollouts::of_change(&self.db, &change).await.map_err(unknown)? else {
             return withdrawn(format!("change {change} does not roll out"));
         };
-        let state: RolloutState =
-            serde_json::from_value(record.state).map_err(|error| Undecided(error.to_string()))?;
+        let state: RolloutState = match serde_json::from_value(record.state) {
+            Ok(state) => state,
+            // Nobody can drive it any more, and a person ended it.
+            Err(_) if record.phase == RolloutPhase::Aborted => {
+                let ends = outcomes::outcomes_of(&self.db, &change).await.map_err(unknown)?;
+                let kept =
+                    ends.iter().any(|end| end.host == host && end.outcome.kind == OutcomeKind::Committed);
+                return if kept {
+                    Ok(Verdict::Confirmed)
+                } else {
+                    withdrawn(record.reason.unwrap_or_default())
+                };
+            }
+            Err(error) => return Err(Undecided(error.to_string())),
+        };
         let outcome = state.outcome(&host);
         if let Some(HostOutcome::Ended(kind)) = &outcome
             && *kind != OutcomeKind::Committed

@@ -283,14 +283,21 @@ impl Intake {
         self.parts.progress.clear(host);
         let evidence = Evidence::from(&receipt);
         match self.parts.writer.outcome(host.clone(), outcome.clone(), receipt, wall_now()).await {
-            Ok(RecordedOutcome::Kept) => {
+            Ok(recorded @ (RecordedOutcome::Kept | RecordedOutcome::Undone)) => {
                 let ApplyOutcome { change, generation, kind, steps_run, esxcli_calls, approval } = &outcome;
                 let detail = serde_json::json!({
                     "change": change, "generation": generation, "steps_run": steps_run,
                     "esxcli_calls": esxcli_calls, "outcome": kind, "approval": approval, "evidence": evidence,
                 });
+                let action = match recorded {
+                    RecordedOutcome::Undone => "host.undone".to_owned(),
+                    RecordedOutcome::Kept | RecordedOutcome::Repeat => format!("host.{}", kind.as_str()),
+                };
+                if recorded == RecordedOutcome::Undone {
+                    tracing::warn!(%host, %change, "a committed change was undone on its host");
+                }
                 // The outcome is stored: a missing audit row must not keep the host from hearing so.
-                if let Err(error) = self.note(host, &format!("host.{}", kind.as_str()), detail).await {
+                if let Err(error) = self.note(host, &action, detail).await {
                     tracing::error!(%host, %error, "the audit entry of an outcome was not stored");
                 }
             }

@@ -1,18 +1,21 @@
 //! The reconcilers: loops that bring stored state and the world together.
 //!
-//! Owns: what becomes of a commit (`review`, `repo_sync`) or would become of one (`proposals`, `pulls`), how a rollout moves
-//! (`rollout_driver`, `confirm`, `witness`), what becomes of what agents say (`fleet_intake`), who may speak (`identities`). Must
-//! not: contain SQL, speak gRPC, or decide what `engine` decides. Built
-//! and started by the composition root. Every loop can begin again from what is stored; signals only make it sooner.
+//! Owns: what becomes of a commit (`review`, `repo_sync`) or would (`proposals`, `pulls`), how a rollout moves (`rollout_driver`, `confirm`, `witness`), which
+//! coordinator leads (`lease`), what becomes of what agents say (`fleet_intake`) and how long it is kept (`retention`), who may
+//! speak (`identities`). Must not: contain SQL, speak gRPC, or decide what `engine` decides. Built and started by the composition
+//! root. Every loop can begin again from what is stored; signals only make it sooner.
 
 pub mod confirm;
 pub mod fleet_intake;
 pub mod identities;
+pub mod lease;
 pub mod proposals;
 pub mod pulls;
 pub mod repo_sync;
+pub mod retention;
 pub mod review;
 pub mod rollout_driver;
+pub mod window;
 pub mod witness;
 
 #[cfg(test)]

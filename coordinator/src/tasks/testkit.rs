@@ -2,8 +2,9 @@
 //!
 //! Must not: be used outside of tests.
 
+use super::lease::{LeaseHandle, LeaseTask};
 use super::proposals::Reviewer;
-use super::repo_sync::{MirrorThread, RepoHandle, RepoSignals};
+use super::repo_sync::{MirrorThread, RepoHandle, RepoSignals, SyncParts};
 use super::rollout_driver::{self, Dispatch, DriverParts, RolloutHandle, SentLog};
 use super::wall_now;
 use crate::fleet::{OfferedOrder, SendOrderError};
@@ -11,7 +12,7 @@ use crate::repo::{Auth, MirrorSettings, RepoLimits};
 use crate::store::changes::{self, ChangeRecord};
 use crate::store::rollouts::{self, RolloutRecord};
 use crate::store::{Db, hosts, observations, outcomes};
-use crate::trust::OrderKey;
+use crate::trust::AuthorityFiles;
 use git2::{Repository, RepositoryInitOptions, Signature};
 use model::{
     ApplyOutcome, BootId, HostFacts, HostId, Known, ObservedNetwork, ObservedVswitch, Order, OutcomeKind,
@@ -169,6 +170,7 @@ pub struct Tasks {
     pub repo: RepoHandle,
     pub sent: SentLog,
     mirror: Option<MirrorThread>,
+    pub lease: LeaseHandle,
     stop: watch::Sender<bool>,
     running: Vec<JoinHandle<()>>,
 }
@@ -354,14 +356,24 @@ async fn start(db: &Db, fleet: &Arc<FakeFleet>, mirror: MirrorSettings) -> Tasks
     let mirror =
         eventually("the mirror is free", async || MirrorThread::open(mirror.clone()).await.ok()).await;
     let (stop, stopped) = watch::channel(false);
+    let (lease_task, lease) = LeaseTask::begin(db.clone(), "test").await;
     let (signals, of_tasks) = (RepoSignals::default(), mirror.clone());
     let repo = signals.handle();
     let sent = SentLog::default();
     let dispatch: Arc<dyn Dispatch> = Arc::<FakeFleet>::clone(fleet);
-    let order_key = Arc::new(OrderKey::open_or_make(&mirror_dir.join("order.key")).unwrap());
-    let (db_of_driver, repo_nudge) = (db.clone(), signals.nudge());
-    let parts = DriverParts { db: db_of_driver, dispatch, sent: sent.clone(), order_key, repo_nudge };
+    let order_key =
+        Arc::new(AuthorityFiles::new(&mirror_dir, None).order_key(&mirror_dir.join("order.key")).unwrap());
+    let parts = DriverParts {
+        db: db.clone(),
+        lease: lease.clone(),
+        dispatch,
+        sent: sent.clone(),
+        order_key,
+        repo_nudge: signals.nudge(),
+    };
     let (driver, driving) = rollout_driver::spawn(parts, stopped.clone());
-    let syncing = signals.spawn(db.clone(), mirror, driver.clone(), Duration::from_secs(3600), stopped);
-    Tasks { driver, repo, sent, mirror: Some(of_tasks), stop, running: vec![driving, syncing] }
+    let parts = SyncParts { db: db.clone(), lease: lease.clone(), mirror, rollouts: driver.clone() };
+    let syncing = signals.spawn(parts, Duration::from_secs(3600), stopped.clone());
+    let running = vec![driving, syncing, lease_task.spawn(stopped)];
+    Tasks { driver, repo, sent, mirror: Some(of_tasks), lease, stop, running }
 }

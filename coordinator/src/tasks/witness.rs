@@ -5,7 +5,8 @@
 //! asks for its confirmation.
 //!
 //! Any answer is a pass. No answer, or nobody who can tell, is no verdict: the host asks again until its deadline and then
-//! rolls back. Only when there is no peer at all is there nothing to ask; that is recorded too.
+//! rolls back. When there is no peer at all there is nothing to ask, and when the RFC of the change waives witnesses nobody is
+//! asked; both are recorded.
 
 mod choose;
 
@@ -16,7 +17,7 @@ use super::{PAGE_ROWS, wall_now};
 use crate::fleet::{FleetHandle, PeerPing, Undecided};
 use crate::store::audit::{self, AuditEntry};
 use crate::store::hosts::{self, HostFilter, HostStatus};
-use crate::store::{Db, StoreError, observations};
+use crate::store::{Db, StoreError, observations, witness_waivers};
 use choose::{Candidate, Need, Witness};
 use engine::rollout::RolloutState;
 use model::{ApplyPhase, ChangeId, HostId, HostOutcome, OutcomeKind, Plan, ProbeVerdict, VmkName};
@@ -144,6 +145,9 @@ impl Witnesses {
         if needs.is_empty() {
             return Ok(());
         }
+        if let Some(reason) = witness_waivers::of_change(&self.db, case.change).await.map_err(unread)? {
+            return self.waive(case, needs, &reason).await.map_err(unread);
+        }
         let Some(idle) = self.peers.idle() else {
             return Err(Undecided("the coordinator is starting: peers cannot be asked yet".to_owned()));
         };
@@ -155,6 +159,29 @@ impl Witnesses {
         let good: Vec<VmkName> = good.map(|(need, _)| need.vmk.clone()).collect();
         self.standing(case, |standing| standing.passed.extend(good));
         refusal.map_or(Ok(()), |refusal| Err(Undecided(refusal)))
+    }
+
+    /// The RFC says that no peer is asked: the adapters pass, and the audit trail says why.
+    async fn waive(&self, case: Case<'_>, needs: Vec<Need>, reason: &str) -> Result<(), StoreError> {
+        let adapters: Vec<&VmkName> = needs.iter().map(|need| &need.vmk).collect();
+        let detail = json!({ "change": case.change, "adapters": adapters, "reason": reason });
+        self.note(case, "host.witnesses_waived", detail).await?;
+        tracing::warn!(host = %case.host, change = %case.change, reason, "no peer vouches: the RFC waives it");
+        self.standing(case, |standing| standing.passed.extend(needs.into_iter().map(|need| need.vmk)));
+        Ok(())
+    }
+
+    async fn note(&self, case: Case<'_>, action: &str, detail: serde_json::Value) -> Result<(), StoreError> {
+        let entry = AuditEntry {
+            at: wall_now(),
+            actor: "task:witness".to_owned(),
+            action: action.to_owned(),
+            subject: format!("host/{}", case.host),
+            detail,
+        };
+        let mut tx = self.db.begin().await?;
+        audit::append(&mut tx, &entry).await?;
+        tx.commit().await
     }
 
     /// Hosts with a place in one of the subnets: those that can be asked now first, of these the ones that hold the change.
@@ -243,16 +270,7 @@ impl Witnesses {
             return Ok(());
         }
         let action = if refusal.is_some() { "host.not_witnessed" } else { "host.witnessed" };
-        let entry = AuditEntry {
-            at: wall_now(),
-            actor: "task:witness".to_owned(),
-            action: action.to_owned(),
-            subject: format!("host/{}", case.host),
-            detail,
-        };
-        let mut tx = self.db.begin().await?;
-        audit::append(&mut tx, &entry).await?;
-        tx.commit().await?;
+        self.note(case, action, detail).await?;
         tracing::info!(host = %case.host, change = %case.change, action, refusal, "peer witnesses");
         self.standing(case, |standing| standing.recorded = Some(words));
         Ok(())

@@ -6,6 +6,7 @@
 
 use super::authority::{Authority, HOST_CERTIFICATE_LIFE_DEFAULT, crypto_failed, params, uri};
 use super::files::{self, Audience};
+use super::order_key::OrderKey;
 use super::seal::{Passphrase, is_sealed, seal, unseal};
 use super::token::{TOKEN_KEY_BYTES, TokenKey};
 use super::{TrustError, hex, peer, random};
@@ -226,13 +227,13 @@ impl AuthorityFiles {
         Ok(authority)
     }
 
-    /// Seals every key in the folder with the passphrase; those that are sealed with it already stay. Gives how many were
-    /// sealed.
-    pub fn seal(&self) -> Result<usize, TrustError> {
+    /// Seals every key in the folder, and the order key, with the passphrase; those that are sealed with it already stay.
+    /// Gives how many were sealed.
+    pub fn seal(&self, order_key: &Path) -> Result<usize, TrustError> {
         let passphrase = self.passphrase.as_ref().ok_or(TrustError::NoPassphrase)?;
         let mut sealed = 0;
-        for name in [INTERMEDIATE_KEY_FILE, ROOT_KEY_FILE, TOKEN_KEY_FILE] {
-            let path = self.path(name);
+        let names = [INTERMEDIATE_KEY_FILE, ROOT_KEY_FILE, TOKEN_KEY_FILE];
+        for path in names.map(|name| self.path(name)).into_iter().chain([order_key.to_owned()]) {
             if !path.exists() {
                 continue;
             }
@@ -263,6 +264,14 @@ impl AuthorityFiles {
             hex::bytes(content.trim()).and_then(|bytes| <[u8; TOKEN_KEY_BYTES]>::try_from(bytes).ok());
         let bytes = bytes.ok_or_else(|| damaged(&path)("it holds no key".to_owned()))?;
         Ok(TokenKey::new(&bytes))
+    }
+
+    /// The key in `path` that signs orders; made when there is none. Refuses one that others may read.
+    pub fn order_key(&self, path: &Path) -> Result<OrderKey, TrustError> {
+        if !path.exists() {
+            self.write_key(path, &OrderKey::make()?)?;
+        }
+        OrderKey::read(&self.key_text(path)?).map_err(damaged(path))
     }
 
     /// What is written of a key.

@@ -3,10 +3,8 @@
 //! approval: approvers sign with keys of their own.
 
 use super::TrustError;
-use super::files::{self, Audience};
 use engine::proof::{ORDER_KEY_BYTES, order_signing_bytes};
 use rcgen::{KeyPair, PublicKeyData, SigningKey};
-use std::path::Path;
 
 /// The key, opened.
 pub struct OrderKey {
@@ -21,19 +19,17 @@ impl std::fmt::Debug for OrderKey {
 }
 
 impl OrderKey {
-    /// Opens the key in `path`; makes it when there is none. Refuses one that others may read.
-    pub fn open_or_make(path: &Path) -> Result<Self, TrustError> {
-        if !path.exists() {
-            let crypto = |error: rcgen::Error| TrustError::Crypto {
-                action: "make the order key",
-                detail: error.to_string(),
-            };
-            let pair = KeyPair::generate_for(&rcgen::PKCS_ED25519).map_err(crypto)?;
-            files::create(path, pair.serialize_pem().as_bytes(), Audience::Owner)?;
-        }
-        let damaged = |detail: String| TrustError::Damaged { path: path.to_owned(), detail };
-        let pair = KeyPair::from_pem(&files::read_key(path)?).map_err(|error| damaged(error.to_string()))?;
-        let public = pair.der_bytes().try_into().map_err(|_| damaged("is no Ed25519 key".to_owned()))?;
+    /// A fresh key, PEM.
+    pub(super) fn make() -> Result<String, TrustError> {
+        KeyPair::generate_for(&rcgen::PKCS_ED25519)
+            .map(|pair| pair.serialize_pem())
+            .map_err(|error| TrustError::Crypto { action: "make the order key", detail: error.to_string() })
+    }
+
+    /// The key of a PEM text; the error says what is wrong with it.
+    pub(super) fn read(pem: &str) -> Result<Self, String> {
+        let pair = KeyPair::from_pem(pem).map_err(|error| error.to_string())?;
+        let public = pair.der_bytes().try_into().map_err(|_| "is no Ed25519 key".to_owned())?;
         Ok(Self { pair, public })
     }
 

@@ -149,6 +149,11 @@ pub(super) fn public_key(der: &[u8]) -> Result<Vec<u8>, PeerError> {
     Ok(parse(der)?.tbs_certificate.subject_pki.subject_public_key.data.to_vec())
 }
 
+/// The fingerprint of a certificate's key.
+pub(super) fn key_of(der: &[u8]) -> Result<KeyFingerprint, PeerError> {
+    Ok(fingerprint_of(parse(der)?.tbs_certificate.subject_pki.raw))
+}
+
 /// The host a certificate names, of whatever trust domain: for an auditor who names the authority instead.
 pub(super) fn host_in_any_domain(der: &[u8]) -> Result<HostId, PeerError> {
     let certificate = parse(der)?;

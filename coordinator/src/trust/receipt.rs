@@ -6,7 +6,7 @@
 use super::peer::{self, HostChain, PeerError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use model::{HostId, Millis};
+use model::{HostId, KeyFingerprint, Millis};
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519, UnparsedPublicKey, VerificationAlgorithm,
 };
@@ -97,6 +97,11 @@ impl Receipt {
         UnparsedPublicKey::new(algorithm, &key)
             .verify(&proto::receipt_message(outcome_json), signature)
             .map_err(|_| ReceiptError::Signature)
+    }
+
+    /// The key that signed it.
+    pub fn key(&self) -> Result<KeyFingerprint, ReceiptError> {
+        Ok(peer::key_of(self.certificate.host())?)
     }
 
     /// Checks that the certificate names this host, whatever its trust domain.

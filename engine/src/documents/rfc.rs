@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 pub const TITLE_CHARS_MAX: usize = 120;
 /// Shortest reason, in characters.
 pub const REASON_CHARS_MIN: usize = 40;
+/// Shortest reason for going without witnesses, in characters.
+pub const WAIVER_CHARS_MIN: usize = 20;
 /// Highest risk number; the lowest is 1.
 pub const RISK_MAX: u8 = 5;
 
@@ -174,6 +176,15 @@ fn check(path: &str, number: u32, front: &RfcFrontMatter, tree: &Node, findings:
                 report(rules::RFC_RISK, &["risk", key], message, "the judgement is the author's");
             }
         }
+    }
+    if let Some(reason) = front.witnesses_waived()
+        && reason.chars().count() < WAIVER_CHARS_MIN
+    {
+        let message = format!(
+            "`witnesses` are not required, and `reason` has {} characters: use {WAIVER_CHARS_MIN} or more",
+            reason.chars().count()
+        );
+        report(rules::RFC_TEXT, &["witnesses"], message, "say why no other host can vouch for the change");
     }
     if let Some(rollout) = &front.rollout {
         let numbers = RolloutNumbers {

@@ -9,7 +9,7 @@ use super::sshsig::{SshSignature, dearmour};
 use super::{NAMESPACE_APPROVERS, NAMESPACE_BREAK_GLASS, NAMESPACE_CHANGE};
 use model::{
     APPROVER_SET_BYTES_MAX, Approver, ApproverRotation, ApproverSet, RELEASE_FORMAT, SIGNATURES_MAX,
-    Unproven, UnprovenKind,
+    Unproven, UnprovenKind, Wall,
 };
 use std::collections::BTreeSet;
 
@@ -72,6 +72,14 @@ pub enum RotationError {
         signed: usize,
         /// How many it takes.
         needed: u32,
+    },
+    /// The pinned set may not say who follows.
+    #[error(
+        "the pinned set (version {version}) has ended and names no successor: pin another one at the console"
+    )]
+    Ended {
+        /// Version of the pinned set.
+        version: u64,
     },
     /// The new set is not a good one.
     #[error("the new set is not usable")]
@@ -248,9 +256,18 @@ impl TrustedSet {
         }
     }
 
+    /// Whether it proves nothing any more.
+    #[must_use]
+    pub fn has_ended(&self, now: Wall) -> bool {
+        self.set.not_after.is_some_and(|end| now > end)
+    }
+
     /// The set that follows this one. The bytes of the new set are verified with the pinned keys before
-    /// they are parsed.
-    pub fn rotate(&self, rotation: &ApproverRotation) -> Result<Self, RotationError> {
+    /// they are parsed. A set that has ended names no successor either: when it was signed, nobody can tell.
+    pub fn rotate(&self, rotation: &ApproverRotation, now: Wall) -> Result<Self, RotationError> {
+        if self.has_ended(now) {
+            return Err(RotationError::Ended { version: self.set.version });
+        }
         let (bytes, armoured) = (rotation.set.as_bytes(), &rotation.signatures);
         let signatures = armoured.iter().take(SIGNATURES_MAX + 1).map(|text| dearmour(text));
         let signatures: Vec<Vec<u8>> = signatures.collect::<Result<_, _>>().map_err(|error| {

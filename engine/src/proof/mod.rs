@@ -84,10 +84,8 @@ pub fn check(
         );
         return unproven(UnprovenKind::ProofTooLarge, detail);
     }
-    if let Some(end) = set.set().not_after
-        && now > end
-    {
-        let detail = format!("version {} ended at {} ms: rotate it", set.set().version, end.0);
+    if set.has_ended(now) {
+        let detail = format!("version {} has ended: pin another one at the console", set.set().version);
         return unproven(UnprovenKind::ApproverSetExpired, detail);
     }
     let (names, standing) = signed_by(set, proof)?;

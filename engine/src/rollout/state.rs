@@ -366,8 +366,13 @@ impl RolloutState {
             entry.not_before = Some(now.plus(BUSY_RETRY));
             return true;
         }
-        // The first end counts, except that a host may take an order it refused before.
+        // The first end counts, except that a host may take an order it refused before, and that a person at its console
+        // may undo what it committed.
         let taken = match (&entry.progress, &kind) {
+            (
+                Progress::Ended(OutcomeKind::Committed),
+                OutcomeKind::RolledBack { .. } | OutcomeKind::RolledBackUnverified { .. },
+            ) => true,
             (Progress::Ended(OutcomeKind::Refused(_)), OutcomeKind::Refused(_)) => false,
             (Progress::Ended(before), _) => matches!(before, OutcomeKind::Refused(_)),
             _ => true,

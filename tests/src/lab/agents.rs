@@ -1,6 +1,6 @@
 //! The agent processes of a lab: per simulated host a guard and the agent it started.
 
-use super::processes::{children, signal, signal_group};
+use super::processes::{children, is_alive, signal, signal_group};
 use super::programs::run;
 use super::{Programs, log_to, text};
 use crate::lab::{Limit, wait_for};
@@ -14,6 +14,8 @@ use std::process::{Child, Command, Output, Stdio};
 const LINK_LIMIT: Limit = Limit::secs(30);
 /// Longest wait for a guard to start its agent.
 const AGENT_LIMIT: Limit = Limit::secs(60);
+/// Longest wait for killed processes to be dead.
+const END_LIMIT: Limit = Limit::secs(30);
 
 /// The agents.
 #[derive(Debug)]
@@ -227,6 +229,22 @@ impl Agents {
         signal(self.agent_id(name)?, "STOP")
     }
 
+    /// Stops the guard, and not its agent.
+    ///
+    /// # Errors
+    /// When it was not running.
+    pub fn stop_guard(&self, name: &str) -> anyhow::Result<()> {
+        signal(self.guard_id(name).with_context(|| format!("no guard of {name} runs"))?, "STOP")
+    }
+
+    /// Lets a stopped guard go on.
+    ///
+    /// # Errors
+    /// When it was not running.
+    pub fn resume_guard(&self, name: &str) -> anyhow::Result<()> {
+        signal(self.guard_id(name).with_context(|| format!("no guard of {name} runs"))?, "CONT")
+    }
+
     /// Lets a stopped agent go on.
     ///
     /// # Errors
@@ -312,11 +330,14 @@ fn end(mut guard: Child) -> anyhow::Result<()> {
     let agents = children(guard.id())?;
     guard.kill().context("the guard cannot be killed")?;
     guard.wait().context("the guard did not end")?;
-    for agent in agents {
+    for agent in &agents {
         // It may have ended in between.
-        let _gone = signal_group(agent, "KILL");
+        let _gone = signal_group(*agent, "KILL");
     }
-    Ok(())
+    // Until it is dead it may answer on its socket, and the next one would not start.
+    wait_for(END_LIMIT, "the killed agent to be dead", || {
+        Ok((!agents.iter().any(|agent| is_alive(*agent))).then_some(()))
+    })
 }
 
 /// Copies a folder without its sockets; links are followed.

@@ -8,6 +8,7 @@ pub mod approver;
 mod config;
 mod processes;
 mod programs;
+mod second;
 pub mod story;
 mod wait;
 
@@ -60,6 +61,9 @@ pub struct Lab {
     coordinator: Option<Child>,
     /// What the coordinator logs from its next start on.
     pub coordinator_log: String,
+    /// Folder of its state, below the root.
+    state: &'static str,
+    second: Option<second::Second>,
     fabric: Child,
     /// The agents, one process per host.
     pub agents: Agents,
@@ -118,13 +122,16 @@ impl Lab {
         let set = approver_set(DEFAULT_SET, 1, 1, &[&approver]);
         let set = write_set(&root.join("approvers"), &set)?;
         let agents = Agents::new(&root, &programs, &set);
+        let (coordinator, state, second) = (None, "state", None);
         let mut lab = Self {
             root,
             programs,
             operator_port,
             agent_port,
-            coordinator: None,
+            coordinator,
             coordinator_log: "info".to_owned(),
+            state,
+            second,
             fabric,
             agents,
             config,
@@ -143,7 +150,7 @@ impl Lab {
     pub fn start_coordinator(&mut self) -> anyhow::Result<()> {
         ensure!(self.coordinator.is_none(), "the coordinator runs already");
         let child = Command::new(&self.programs.pointsman)
-            .args(["serve", "--config", text(&self.root.join("coordinator.toml"))?])
+            .args(["serve", "--config", text(&self.settings_file())?])
             .args(["--log", &self.coordinator_log])
             .stdin(Stdio::null())
             .stdout(log_to(&self.root, "coordinator.log")?)
@@ -153,6 +160,10 @@ impl Lab {
         self.coordinator = Some(child);
         wait_for(START_LIMIT, "the coordinator to answer", || Ok(self.status().ok()))?;
         Ok(())
+    }
+
+    fn settings_file(&self) -> PathBuf {
+        self.root.join(if self.state == "state" { "coordinator.toml" } else { second::SETTINGS })
     }
 
     /// Kills the coordinator as a power cut would.
@@ -203,7 +214,7 @@ impl Lab {
     /// File with the operator's token.
     #[must_use]
     pub fn token_file(&self) -> PathBuf {
-        self.root.join("state").join("operator.token")
+        self.root.join(self.state).join("operator.token")
     }
 
     /// Runs an operator verb against this coordinator; gives what it prints as JSON.
@@ -486,7 +497,8 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         self.agents.kill_all();
-        for child in self.coordinator.iter_mut().chain([&mut self.fabric]) {
+        let second = self.second.iter_mut().filter_map(second::Second::process);
+        for child in self.coordinator.iter_mut().chain(second).chain([&mut self.fabric]) {
             let _gone = child.kill();
             let _reaped = child.wait();
         }

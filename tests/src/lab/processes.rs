@@ -22,6 +22,12 @@ pub(super) fn children(parent: u32) -> anyhow::Result<Vec<u32>> {
     Ok(found)
 }
 
+/// Whether a process is there and not dead.
+pub(super) fn is_alive(id: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, fields)| !fields.starts_with('Z'))
+}
+
 /// Sends a signal to one process.
 pub(super) fn signal(id: u32, name: &str) -> anyhow::Result<()> {
     kill(name, &id.to_string())

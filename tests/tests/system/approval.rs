@@ -2,6 +2,7 @@
 
 use crate::support::*;
 use anyhow::{Context, Result};
+use model::ApproverSet;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -106,6 +107,66 @@ fn openssh_key(lab: &Lab) -> Result<Option<Person>> {
     Ok(Some(Person { approver, key_file }))
 }
 
+/// Rotates to a set that the lab's approver and these people sign; waits for the one host to hold it.
+fn rotate(lab: &Lab, set: &ApproverSet, people: &[&Person]) -> Result<()> {
+    let set = write_set(&folder(lab), set)?;
+    let sign = |key: &PathBuf| -> Result<PathBuf> {
+        let arguments = ["--json", "approvers", "sign", text(&set), "--key", text(key)];
+        let printed: Value = serde_json::from_str(&lab.programs().pointsman(&arguments)?)?;
+        let file = key.with_extension("sig");
+        fs::write(&file, printed["signature"].as_str().context("no signature")?)?;
+        Ok(file)
+    };
+    let keys = people.iter().map(|person| &person.key_file).chain([&lab.approver().key_file]);
+    let signatures = keys.map(sign).collect::<Result<Vec<_>>>()?;
+    let mut verb = vec!["approvers", "rotate", text(&set)];
+    verb.extend(signatures.iter().flat_map(|file| ["--signature", text(file)]));
+    lab.operate(&verb)?;
+    wait_for(LIMIT, "the host to hold the new version", || {
+        let audit = lab.list(&["audit", "list"])?;
+        Ok(audit.iter().any(|entry| entry["action"] == "host.approvers_pinned").then_some(()))
+    })
+}
+
+#[test]
+fn keys_for_emergencies_work_and_are_told_everywhere() {
+    in_lab(1, |lab| {
+        let name = bring_up(lab)?.remove(0);
+        let safe = Person::new(&folder(lab), "Safe Box", "safe@example.com")?;
+        let mut set = approver_set(DEFAULT_SET, 2, 1, &[lab.approver()]);
+        set.break_glass = vec![safe.approver.clone()];
+        set.break_glass_threshold = 1;
+        rotate(lab, &set, &[])?;
+        lab.approves = false;
+        let change = merge(lab, &Story::port_group(1), &[])?;
+        wait_waiting(lab, &change, WAITS)?;
+        let key = text(&safe.key_file).to_owned();
+        let quiet = lab.operate(&["approve", "RFC-1", "--key", &key]).unwrap_err();
+        wait_waiting(lab, &change, WAITS).with_context(|| format!("{quiet:#}"))?;
+        lab.operate(&["approve", "RFC-1", "--key", &key, "--break-glass"])?;
+        let ended = wait_ended(lab, &change)?;
+        assert_eq!((ended.phase.as_str(), ended.word(&name)), ("completed", "committed"), "{ended:#?}");
+        let told = ended.told(&name);
+        assert!(told.contains("break_glass") && told.contains("Safe Box"), "the outcome says it: {told}");
+        let audit = lab.list(&["audit", "list", "--limit", "100"])?;
+        let opened: Vec<&Value> =
+            audit.iter().filter(|entry| entry["action"] == "change.break_glass").collect();
+        assert_eq!(opened.len(), 1, "{audit:#?}");
+        assert!(opened[0].to_string().contains("Safe Box"), "{opened:#?}");
+        assert!(
+            audit
+                .iter()
+                .all(|entry| entry["action"] != "change.approved" || !entry.to_string().contains("Safe Box"))
+        );
+        let log = lab.agents.verb(&name, &["log"])?;
+        let log = String::from_utf8_lossy(&log.stdout).into_owned();
+        assert!(log.contains("APPROVED IN AN EMERGENCY with the keys of Safe Box"), "{log}");
+        let coordinator = fs::read_to_string(lab.root().join("log/coordinator.log"))?;
+        assert!(coordinator.contains("a key for emergencies approved a change"), "the log says it");
+        Ok(())
+    });
+}
+
 #[test]
 fn hosts_follow_a_rotation_and_a_removed_approver_counts_no_more() {
     in_lab(1, |lab| {
@@ -115,23 +176,7 @@ fn hosts_follow_a_rotation_and_a_removed_approver_counts_no_more() {
         let mut people = vec![&chloe];
         people.extend(dev.as_ref());
         let set = approver_set(DEFAULT_SET, 2, u32::try_from(people.len())?, &people);
-        let set = write_set(&folder(lab), &set)?;
-        let sign = |key: &PathBuf| -> Result<PathBuf> {
-            let arguments = ["--json", "approvers", "sign", text(&set), "--key", text(key)];
-            let printed: Value = serde_json::from_str(&lab.programs().pointsman(&arguments)?)?;
-            let file = key.with_extension("sig");
-            fs::write(&file, printed["signature"].as_str().context("no signature")?)?;
-            Ok(file)
-        };
-        let keys = people.iter().map(|person| &person.key_file).chain([&lab.approver().key_file]);
-        let signatures = keys.map(sign).collect::<Result<Vec<_>>>()?;
-        let mut verb = vec!["approvers", "rotate", text(&set)];
-        verb.extend(signatures.iter().flat_map(|file| ["--signature", text(file)]));
-        lab.operate(&verb)?;
-        wait_for(LIMIT, "the host to hold version 2", || {
-            let audit = lab.list(&["audit", "list"])?;
-            Ok(audit.iter().any(|entry| entry["action"] == "host.approvers_pinned").then_some(()))
-        })?;
+        rotate(lab, &set, &people)?;
 
         lab.approves = false;
         let change = merge(lab, &Story::port_group(1), &[])?;

@@ -16,7 +16,7 @@ fn attacked(only: &str) -> Value {
 #[test]
 fn an_evil_agent_gets_nowhere_and_leaves_a_trace() {
     let summary = attacked("agent_");
-    assert!(summary["attacks"].as_u64().is_some_and(|attacks| attacks >= 25), "{summary}");
+    assert!(summary["attacks"].as_u64().is_some_and(|attacks| attacks >= 55), "{summary}");
     assert_eq!((&summary["mutations"], &summary["unaudited"]), (&0.into(), &0.into()), "{summary}");
     assert_eq!(summary["controls"][0]["good"], true, "{summary}");
 }

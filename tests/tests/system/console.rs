@@ -10,13 +10,6 @@ use tests::lab::{Lab, wait_for};
 const SLOW: &str = "network vswitch standard portgroup set";
 const SLOW_MS: u64 = 4_000;
 
-fn attempt(rfc: u32, vlan: &'static str) -> Story {
-    let mut story = Story::backup_network();
-    story.rfc = rfc;
-    story.edits.push((vec!["port_groups", "Backup 114", "vlan"], vlan));
-    story
-}
-
 /// Exit code and what was printed.
 fn verb(lab: &Lab, name: &str, arguments: &[&str]) -> Result<(i32, String)> {
     let output = lab.agents.verb(name, arguments)?;
@@ -112,6 +105,29 @@ fn the_last_committed_change_is_undone_at_the_console() {
             let (_, printed) = verb(lab, name, &["log"])?;
             assert!(printed.contains("at the console: rollback: too loud"), "{printed}");
         }
+        // One agent runs: its host's row, the drift and the rollout say it. The other tells it when it is back.
+        lab.agents.start(&names[1])?;
+        let undone = wait_for(LIMIT, "both undone changes to be told", || {
+            let drift = lab.list(&["drift"])?;
+            Ok((drift.len() == names.len()).then_some(drift))
+        })?;
+        for entry in undone {
+            let difference = &entry["difference"];
+            assert_eq!((&difference["component"], &difference["object"]), (&"rfc".into(), &"RFC-1".into()));
+            assert_eq!(difference["observed"], "undone (at the console: too loud)", "{entry:#}");
+        }
+        let generation = |host: &Value, key: &str| host[key].as_u64().context("no generation");
+        for host in lab.list(&["hosts"])? {
+            let committed = generation(&host, "generation_committed")?;
+            assert!(committed < generation(&host["undone"], "generation")?, "{host:#}");
+            assert_eq!(host["undone"]["change"], change["id"], "{host:#}");
+        }
+        let rollout = ended(&lab.rollout_of(&change)?.context("no rollout")?);
+        assert!(names.iter().all(|name| rollout.word(name) == "rolled_back"), "{rollout:#?}");
+        // The next change, merged on top, brings both back.
+        let rollout = wait_ended(lab, &merge(lab, &attempt(2, "212"), &[])?)?;
+        assert_eq!(rollout.phase, "completed", "{rollout:#?}");
+        assert!(lab.list(&["drift"])?.is_empty(), "all is as confirmed");
         Ok(())
     });
 }

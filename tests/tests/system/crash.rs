@@ -1,39 +1,11 @@
 //! Processes that die: an agent at any step, and the coordinator in the middle of a wave.
 
 use crate::support::*;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value;
 use simulator::faults::{FaultAction, FaultRule};
 use tests::lab::story::Story;
 use tests::lab::{Lab, wait_for};
-
-/// A change of several steps; each attempt is another RFC with another VLAN.
-fn attempt(rfc: u32, vlan: &'static str) -> Story {
-    let mut story = Story::backup_network();
-    story.rfc = rfc;
-    story.edits.push((vec!["port_groups", "Backup 114", "vlan"], vlan));
-    story
-}
-
-/// The command words of an approved line.
-fn command(line: &str) -> &str {
-    line.trim_start_matches("esxcli ").split(" --").next().unwrap_or_default()
-}
-
-/// A rule for one step of the approved ones: the nth call of its command.
-fn at_step(lines: &[String], step: usize, action: FaultAction) -> FaultRule {
-    let words = command(&lines[step]);
-    let before = lines[..=step].iter().filter(|line| command(line).starts_with(words)).count();
-    nth(words, u32::try_from(before).unwrap(), action)
-}
-
-/// What the documents in the work tree would do to a host now.
-fn planned_lines(lab: &Lab, name: &str) -> Result<Vec<String>> {
-    let dir = lab.config.work().to_owned();
-    let planned = lab.operate(&["plan", text(&dir), "--host", name])?;
-    let steps = planned["classes"][0]["steps"].as_array().context("no plan")?;
-    Ok(steps.iter().map(|step| step["esxcli"].as_str().unwrap_or_default().to_owned()).collect())
-}
 
 /// Merges an attempt whose canary is killed by these faults, starts its agent again, and sees it end as before.
 fn dies(

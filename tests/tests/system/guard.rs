@@ -12,13 +12,6 @@ use tests::lab::{Lab, wait_for};
 const SLOW: &str = "network vswitch standard portgroup set";
 const SLOW_MS: u64 = 8_000;
 
-fn attempt(rfc: u32, vlan: &'static str) -> Story {
-    let mut story = Story::backup_network();
-    story.rfc = rfc;
-    story.edits.push((vec!["port_groups", "Backup 114", "vlan"], vlan));
-    story
-}
-
 /// Merges an attempt and waits until its canary is in the middle of the slow step.
 fn in_the_middle(lab: &Lab, story: &Story, canary: &str) -> Result<(Value, ObservedNetwork)> {
     let before = image(lab, canary)?;
@@ -36,10 +29,6 @@ fn ends_as_before(lab: &Lab, change: &Value, canary: &str, before: &ObservedNetw
     assert!(rollout.told(canary).contains("the agent was restarted"), "{rollout:#?}");
     assert_eq!(image(lab, canary)?, *before, "the host is as before");
     set_faults(lab, canary, Vec::new())
-}
-
-fn runs(process: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 #[test]

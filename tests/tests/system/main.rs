@@ -7,6 +7,10 @@ mod approvers;
 #[cfg(test)]
 mod attack;
 #[cfg(test)]
+mod chaos;
+#[cfg(test)]
+mod chaos_every_step;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod console;
@@ -25,6 +29,10 @@ mod main_job;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod people_secrets;
+#[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod second_opinion;
@@ -33,6 +41,10 @@ mod secrets;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod two_coordinators;
+#[cfg(test)]
 mod weather;
+#[cfg(test)]
+mod window;
 #[cfg(test)]
 mod witness;

@@ -30,7 +30,7 @@ fn a_merge_becomes_confirmed_hosts_on_postgresql() {
 }
 
 /// The URL of another database on the same server.
-fn database_url(server: &str, name: &str) -> String {
+pub fn database_url(server: &str, name: &str) -> String {
     let (address, parameters) = server.split_once('?').unwrap_or((server, ""));
     let scheme = address.find("://").map_or(0, |at| at + 3);
     let authority = address[scheme..].find('/').map_or(address.len(), |at| scheme + at);
@@ -39,7 +39,7 @@ fn database_url(server: &str, name: &str) -> String {
 
 /// Runs a statement with `psql`. Without that program the test uses the server's own database, which it then owns: no
 /// other test does.
-fn on_server(server: &str, statement: &str) -> bool {
+pub fn on_server(server: &str, statement: &str) -> bool {
     let psql = Command::new("psql")
         .args(["--no-psqlrc", "--quiet", "--no-password", "--dbname", server, "--command", statement])
         .output();

@@ -151,6 +151,39 @@ pub fn merge(lab: &Lab, story: &Story, front_matter: &[(&[&str], &str)]) -> Resu
     lab.wait_accepted(&commit, LIMIT)
 }
 
+/// A change of several steps; each attempt is another RFC with another VLAN.
+pub fn attempt(rfc: u32, vlan: &'static str) -> Story {
+    let mut story = Story::backup_network();
+    story.rfc = rfc;
+    story.edits.push((vec!["port_groups", "Backup 114", "vlan"], vlan));
+    story
+}
+
+/// What the documents in the work tree would do to a host now.
+pub fn planned_lines(lab: &Lab, name: &str) -> Result<Vec<String>> {
+    let dir = lab.config.work().to_owned();
+    let planned = lab.operate(&["plan", text(&dir), "--host", name])?;
+    let steps = planned["classes"][0]["steps"].as_array().context("no plan")?;
+    Ok(steps.iter().map(|step| step["esxcli"].as_str().unwrap_or_default().to_owned()).collect())
+}
+
+/// The command words of an approved line.
+fn command(line: &str) -> &str {
+    line.trim_start_matches("esxcli ").split(" --").next().unwrap_or_default()
+}
+
+/// A rule for one step of the approved ones: the nth call of its command.
+pub fn at_step(lines: &[String], step: usize, action: FaultAction) -> FaultRule {
+    let words = command(&lines[step]);
+    let before = lines[..=step].iter().filter(|line| command(line).starts_with(words)).count();
+    nth(words, u32::try_from(before).unwrap(), action)
+}
+
+/// Whether a process is there and not dead.
+pub fn runs(process: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
 /// The full view of a change.
 pub fn detail(lab: &Lab, change: &Value) -> Result<Value> {
     lab.operate(&["changes", change["id"].as_str().context("a change without id")?])

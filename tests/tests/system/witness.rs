@@ -74,3 +74,39 @@ fn a_vmotion_network_that_peers_cannot_reach_is_rolled_back() {
         Ok(())
     });
 }
+
+#[test]
+fn a_whole_network_moves_when_the_rfc_waives_witnesses() {
+    in_lab(3, |lab| {
+        let names = bring_up(lab)?;
+        let move_all: &[(&[&str], &str)] = &[
+            (&["risk", "allow"], "traffic_loss"),
+            (&["witnesses", "required"], "false"),
+            (&["witnesses", "reason"], "The whole vMotion network moves to VLAN 130."),
+        ];
+        let story = story(1, "vMotion on VLAN 130", (vec!["port_groups", "vMotion", "vlan"], "130"));
+        let change = merge(lab, &story, move_all)?;
+        let findings = detail(lab, &change)?["findings"].to_string();
+        assert!(findings.contains("CHG-010") && findings.contains("moves to VLAN 130"), "{findings}");
+        let rollout = wait_ended(lab, &change)?;
+        assert_eq!(rollout.phase, "completed", "{rollout:#?}");
+        for name in &names {
+            let said = witnessed(lab, name)?;
+            let (action, detail) = said.last().expect("the audit trail says why nobody was asked");
+            assert_eq!(action, "host.witnesses_waived", "{said:#?}");
+            assert_eq!(detail["adapters"][0], "vmk1", "{said:#?}");
+        }
+        // The next change needs them again: the trunks of this lab do not carry VLAN 130, and now that shows.
+        let next =
+            self::story(2, "No failback", (vec!["vswitches", "vSwitch1", "teaming", "failback"], "false"));
+        let rollout = wait_ended(lab, &merge(lab, &next, &[(&["risk", "allow"], "traffic_loss")])?)?;
+        assert_eq!(
+            (rollout.phase.as_str(), rollout.word(&names[0])),
+            ("halted", "rolled_back"),
+            "{rollout:#?}"
+        );
+        let said = witnessed(lab, &names[0])?;
+        assert_eq!(said.last().expect("peers were asked").0, "host.not_witnessed", "{said:#?}");
+        Ok(())
+    });
+}

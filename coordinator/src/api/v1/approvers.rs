@@ -56,7 +56,7 @@ pub async fn rotate(
         return Err(ApiError::conflict(message));
     };
     let old = TrustedSet::new(old.set).map_err(|error| refused(&error))?;
-    let new = old.rotate(&rotation).map_err(|error| ApiError::conflict(with_sources(&error)))?;
+    let new = old.rotate(&rotation, wall_now()).map_err(|error| ApiError::conflict(with_sources(&error)))?;
     let set = new.set();
     let record = keep(&parts, &who, set, &rotation.set, Some(&rotation)).await?;
     let hosts = spoken_for(&parts, &set.name).await?;

@@ -3,17 +3,20 @@
 use super::super::ApiParts;
 use super::super::error::ApiError;
 use super::super::page::{PageQuery, cursor};
-use super::super::views::{GroupView, HostView, ObservedView, PageView};
+use super::super::views::{GroupView, HostView, ObservedView, PageView, UndoneView};
 use super::super::who::Who;
 use super::Answer;
 use crate::fleet::LiveHost;
 use crate::store::hosts::{self as stored, HostFilter, HostRecord};
-use crate::store::observations;
+use crate::store::{observations, undone};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use model::HostId;
 use std::collections::BTreeMap;
+
+/// Most hosts with an undone change that are read for a list.
+pub(super) const UNDONE_MAX: u32 = 10_000;
 
 pub async fn list(
     State(parts): State<ApiParts>,
@@ -26,9 +29,12 @@ pub async fn list(
     let page = stored::list(&parts.db, &filter, after.as_ref(), query.limit()?).await?;
     let live: BTreeMap<HostId, LiveHost> =
         parts.live.hosts().into_iter().map(|live| (live.host.clone(), live)).collect();
+    let undone = undone::list(&parts.db, UNDONE_MAX).await?;
+    let mut undone: BTreeMap<HostId, UndoneView> =
+        undone.into_iter().map(|record| (record.host.clone(), record.into())).collect();
     let items = page.items.into_iter().map(|record| {
-        let live = live.get(&record.id);
-        view(record, live)
+        let (live, undone) = (live.get(&record.id), undone.remove(&record.id));
+        view(record, live, undone)
     });
     Ok(Json(PageView { items: items.collect(), next: page.next.map(|id| cursor(id.as_str())) }))
 }
@@ -36,7 +42,8 @@ pub async fn list(
 pub async fn get(State(parts): State<ApiParts>, who: Who, Path(id): Path<String>) -> Answer<HostView> {
     let record = find(&parts, &who, &id).await?;
     let live = parts.live.hosts().into_iter().find(|live| live.host == record.id);
-    Ok(Json(view(record, live.as_ref())))
+    let undone = undone::of_host(&parts.db, &record.id).await?;
+    Ok(Json(view(record, live.as_ref(), undone.map(UndoneView::from))))
 }
 
 pub async fn observed(
@@ -68,7 +75,7 @@ async fn find(parts: &ApiParts, who: &Who, id: &str) -> Result<HostRecord, ApiEr
     if who.reaches(record.group.as_ref()) { Ok(record) } else { Err(missing()) }
 }
 
-fn view(record: HostRecord, live: Option<&LiveHost>) -> HostView {
+fn view(record: HostRecord, live: Option<&LiveHost>, undone: Option<UndoneView>) -> HostView {
     let HostRecord {
         id,
         group,
@@ -102,6 +109,7 @@ fn view(record: HostRecord, live: Option<&LiveHost>) -> HostView {
         committed_rfc,
         committed_at,
         drift: live.is_some_and(|live| live.drift),
+        undone,
         last_seen: live.map(|live| live.last_seen).or(last_seen),
         agent_version,
         facts,

@@ -65,6 +65,7 @@ pub(super) fn routes() -> Routes {
         .post("/approvers/rotate", ApproverSets, approvers::rotate)
         .get("/rollouts", FleetRead, rollouts::list)
         .get("/rollouts/{id}", Access::InGroup(FleetRead), rollouts::get)
+        .post("/rollouts/{id}/extend", Access::InGroup(RolloutSteer), rollouts::extend)
         .post("/rollouts/{id}/{command}", Access::InGroup(RolloutSteer), rollouts::steer)
         .get("/drift", FleetRead, drift::list)
         .get("/audit", AuditRead, audit::list)

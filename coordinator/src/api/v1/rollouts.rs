@@ -3,7 +3,8 @@
 use super::super::error::ApiError;
 use super::super::page::PageQuery;
 use super::super::views::{
-    AcceptedView, PageView, ReasonRequest, RolloutDetailView, RolloutView, WaveHostView, WaveView,
+    AcceptedView, ExtendRequest, PageView, ReasonRequest, RolloutDetailView, RolloutView, WaveHostView,
+    WaveView,
 };
 use super::super::who::Who;
 use super::super::{ApiParts, RolloutCommand};
@@ -12,6 +13,7 @@ use crate::fleet::LiveHost;
 use crate::store::hosts;
 use crate::store::outcomes::{self, OutcomeRecord};
 use crate::store::rollouts::{self as stored, RolloutRecord, WaveRecord};
+use crate::tasks::window::Extension;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -88,6 +90,26 @@ pub async fn steer(
     Ok(Json(AcceptedView { message }))
 }
 
+pub async fn extend(
+    State(parts): State<ApiParts>,
+    who: Who,
+    Path(id): Path<String>,
+    body: Result<Json<ExtendRequest>, JsonRejection>,
+) -> Answer<AcceptedView> {
+    let Json(ExtendRequest { host, secs, reason }) = body?;
+    let reason = reason.trim();
+    if reason.chars().count() > REASON_CHARS_MAX {
+        return Err(ApiError::bad_request(format!("`reason` has at most {REASON_CHARS_MAX} characters")));
+    }
+    let rollout = find(&parts, &id).await?.id;
+    must_reach(&parts, &who, &stored::waves_of(&parts.db, &rollout).await?).await?;
+    let message =
+        format!("host {host} was told: {secs} s from now on; `rollout show {rollout}` shows how it ends");
+    let (actor, reason) = (who.actor.clone(), reason.to_owned());
+    parts.operations.extend(Extension { rollout, host, secs, actor, reason }).await?;
+    Ok(Json(AcceptedView { message }))
+}
+
 /// Who is limited to one group sees and steers rollouts of this group's hosts only.
 async fn must_reach(parts: &ApiParts, who: &Who, waves: &[WaveRecord]) -> Result<(), ApiError> {
     let Some(group) = who.group() else { return Ok(()) };
@@ -108,8 +130,9 @@ async fn find(parts: &ApiParts, id: &str) -> Result<RolloutRecord, ApiError> {
 
 fn state_word(thought: Option<&HostOutcome>, outcome: Option<&ApplyOutcome>) -> String {
     let word = match (thought, outcome) {
-        (Some(HostOutcome::Ended(kind)), _) => kind.as_str(),
+        // What is stored also knows what was undone after the rollout had ended.
         (_, Some(outcome)) => outcome.kind.as_str(),
+        (Some(HostOutcome::Ended(kind)), None) => kind.as_str(),
         (Some(HostOutcome::InFlight), None) => "in_flight",
         (Some(HostOutcome::Unreachable), None) => "unreachable",
         (Some(HostOutcome::Pending) | None, None) => "pending",

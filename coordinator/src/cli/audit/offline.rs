@@ -5,8 +5,9 @@
 use super::super::failure::CliError;
 use crate::store::audit::{AuditRecord, ChainWalk};
 use crate::trust::{Evidence, Receipt, ReceiptError, TrustedAuthorities};
-use model::{ApplyOutcome, HostId, Wall};
+use model::{ApplyOutcome, HostId, KeyFingerprint, Wall};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read};
 
 /// Longest line of an export that is read, in bytes: an outcome and its evidence are far below.
@@ -83,13 +84,22 @@ struct Check<'a> {
     trusted: &'a Trusted,
     walk: ChainWalk,
     receipts: u64,
+    /// The keys that each host was let in with, so far.
+    keys: BTreeMap<String, BTreeSet<KeyFingerprint>>,
     kept: Option<i64>,
     end: Option<Head>,
 }
 
 /// Checks an export line by line.
 pub fn verify(mut lines: impl BufRead, trusted: &Trusted) -> Result<FileVerdict, CliError> {
-    let mut check = Check { trusted, walk: ChainWalk::default(), receipts: 0, kept: None, end: None };
+    let mut check = Check {
+        trusted,
+        walk: ChainWalk::default(),
+        receipts: 0,
+        keys: BTreeMap::new(),
+        kept: None,
+        end: None,
+    };
     let mut number = 0;
     loop {
         let mut line = Vec::new();
@@ -138,10 +148,14 @@ impl Check<'_> {
         }
         let told: serde_json::Value = serde_json::from_str(&record.detail)
             .map_err(|_| format!("the detail of entry {} is no JSON", record.sequence))?;
+        if let Some(key) = key_let_in(&record.action, &told) {
+            self.keys.entry(record.subject.clone()).or_default().insert(key);
+        }
         let is_end = ENDS.contains(&record.action.as_str());
         match told.get("evidence") {
             Some(evidence) => {
                 check_receipt(record, &told, evidence, self.trusted)
+                    .and_then(|receipt| self.check_key(&record.subject, &receipt))
                     .map_err(|detail| format!("the receipt of entry {}: {detail}", record.sequence))?;
                 self.receipts += 1;
                 Ok(())
@@ -151,6 +165,15 @@ impl Check<'_> {
             }
             None => Ok(()),
         }
+    }
+
+    /// Whoever holds the authority can certify any key for any host; that a host was let in with it is an entry of its own.
+    fn check_key(&self, subject: &str, receipt: &Receipt) -> Result<(), String> {
+        let key = receipt.key().map_err(|error| error.to_string())?;
+        if self.keys.get(subject).is_some_and(|keys| keys.contains(&key)) {
+            return Ok(());
+        }
+        Err(format!("it is of the key {key}, and no entry before says that the host was let in with it"))
     }
 
     fn finish(self) -> Result<FileVerdict, String> {
@@ -171,7 +194,7 @@ fn check_receipt(
     told: &serde_json::Value,
     evidence: &serde_json::Value,
     trusted: &Trusted,
-) -> Result<(), String> {
+) -> Result<Receipt, String> {
     let text = |error: ReceiptError| error.to_string();
     let evidence: Evidence = serde_json::from_value(evidence.clone()).map_err(|error| error.to_string())?;
     let receipt = Receipt::try_from(&evidence).map_err(text)?;
@@ -201,7 +224,13 @@ fn check_receipt(
     if ENDS.contains(&record.action.as_str()) && record.action != format!("host.{}", kind.as_str()) {
         return Err(format!("the host signed `{}`", kind.as_str()));
     }
-    Ok(())
+    Ok(receipt)
+}
+
+/// The key that an entry says a host was let in with.
+fn key_let_in(action: &str, told: &serde_json::Value) -> Option<KeyFingerprint> {
+    let lets_in = action == "host.enrolled" || (action == "host.approved" && told["source"] == "certificate");
+    told["key"].as_str().filter(|_| lets_in)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use super::pointsman;
 use crate::api::testkit::{Rig, TOKEN};
+use model::OutcomeKind;
+use serde_json::Value;
 use std::fs;
 
 /// Runs a verb against the rig, with the right token.
@@ -85,10 +87,38 @@ fn acts_and_reports_refusals() {
     assert!(token.out.starts_with("pointsman-enrol-"), "{}", token.out);
     assert_eq!(against(&rig, &["rollout", "pause", "rollout-c1", "--reason", "lunch"]).code, 0);
     assert_eq!(rig.actions(), ["pause rollout-c1 by operator: lunch"]);
+    let extended = against(&rig, &["rollout", "extend", "rollout-c1", "--host", "esx01", "--secs", "300"]);
+    assert_eq!(extended.code, 0, "{}", extended.err);
+    assert!(extended.out.starts_with("host esx01 was told: 300 s"), "{}", extended.out);
+    assert_eq!(rig.actions()[1], "extend rollout-c1 esx01 300 by operator: ");
+    let refused = against(&rig, &["rollout", "extend", "rollout-c1", "--host", "idle", "--secs", "300"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("has no open window"), "{}", refused.err);
     assert_eq!(against(&rig, &["sync"]).code, 0);
     let unknown = against(&rig, &["host", "show", "esx99"]);
     assert_eq!(unknown.code, 1);
     assert!(unknown.err.contains("host `esx99` is not known here"), "{}", unknown.err);
+}
+
+#[test]
+fn a_change_that_was_undone_at_a_console_is_shown_everywhere() {
+    let rig = Rig::serving();
+    rig.add_change("c1", &["esx01"]);
+    rig.end_order("c1", "esx01", OutcomeKind::Committed);
+    let before = against(&rig, &["hosts", "--json"]).json();
+    assert_eq!((&before[0]["generation_committed"], &before[0]["undone"]), (&1.into(), &Value::Null));
+    rig.end_order("c1", "esx01", OutcomeKind::RolledBack { reason: "at the console: too loud".into() });
+    let hosts = against(&rig, &["hosts"]);
+    assert!(hosts.out.contains("0 (1 undone)"), "{}", hosts.out);
+    let host = against(&rig, &["host", "show", "esx01"]);
+    assert!(host.out.contains("undone     RFC-7, generation 1"), "{}", host.out);
+    assert!(host.out.contains("at the console: too loud"), "{}", host.out);
+    let drift = against(&rig, &["drift"]);
+    assert_eq!(drift.code, 1, "{}", drift.out);
+    let line = "RFC-7: generation is undone (at the console: too loud), should be 1";
+    assert!(drift.out.contains(line), "{}", drift.out);
+    let shown = against(&rig, &["rollout", "show", "rollout-c1"]);
+    assert!(shown.out.contains("rolled_back"), "{}", shown.out);
 }
 
 #[test]

@@ -258,6 +258,8 @@ async fn a_revoked_host_loses_its_stream_in_time_and_every_call() {
     let mut standing = rig.dial_as(&identity).await;
     assert!(within(standing.confirm(confirm_request())).await.is_ok());
 
+    // Made before: not its way back.
+    let left_over = rig.token("esx01").await;
     let began = std::time::Instant::now();
     act(&rig.db, &host("esx01"), Verb::Revoke, BY).await.unwrap();
     assert_eq!(agent.end().await.unwrap().code(), Code::PermissionDenied);
@@ -279,6 +281,9 @@ async fn a_revoked_host_loses_its_stream_in_time_and_every_call() {
     );
     rig.fleet.observe_now(&host("esx02")).unwrap();
     assert_eq!(bystander.next().await, FromCoordinator::ObserveNow, "others keep their streams");
+
+    let old = enrol(&rig, enrol_question(left_over.reveal(), "esx01", &request().1)).await;
+    assert_eq!(code(old.unwrap_err()), Code::Unauthenticated, "its tokens died with it");
 
     // Enrolled again it has another key: the old certificate stays worthless.
     let (_, anew) = enrolled(&rig, "esx01", UUID_ONE).await;

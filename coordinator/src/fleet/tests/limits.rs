@@ -60,11 +60,17 @@ async fn a_storm_of_enrolments_is_held_off() {
 
 #[tokio::test]
 async fn a_stranger_cannot_send_much() {
-    let rig = Rig::start(settings()).await;
+    let mut rig = Rig::start(settings()).await;
     let mut anonymous = client(rig.address, &rig.authority, None).await.unwrap();
     let csr_pem = "x".repeat(proto::PEM_BYTES_MAX * 2);
     let request = v1::EnrolRequest { host_id: "esx01".into(), csr_pem, ..Default::default() };
     assert!(within(anonymous.enrol(request)).await.is_err());
+    let refusal = rig.refusal().await;
+    assert_eq!((refusal.kind, refusal.host), (RefusalKind::TooLarge, None));
+    let text = v1::ConfirmRequest { change_id: "x".repeat(proto::PEM_BYTES_MAX * 2), ..Default::default() };
+    assert!(within(rig.dial("esx01").await.confirm(text)).await.is_err());
+    let refusal = rig.refusal().await;
+    assert_eq!((refusal.kind, refusal.host), (RefusalKind::TooLarge, Some(host("esx01"))));
     let question = enrol_question("no-token", "esx01", &request_pem());
     let status = within(anonymous.enrol(v1::EnrolRequest::from(question))).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated, "the connection still works");

@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -81,6 +81,8 @@ pub struct Rig {
     pub db: Db,
     token_key: TokenKey,
     pub confirm: Arc<OneVerdict>,
+    /// Whether this coordinator leads.
+    pub leads: watch::Sender<bool>,
     pub server: FleetServer,
     pub fleet: FleetHandle,
     pub events: mpsc::Receiver<FleetEvent>,
@@ -114,13 +116,15 @@ impl Rig {
         let token_key = files.token_key().unwrap();
         let db = Db::open(&format!("sqlite://{}", dir.path().join("p.db").display())).await.unwrap();
         let confirm = Arc::new(OneVerdict { verdict, asked: Mutex::default() });
-        let order_key = Arc::new(OrderKey::open_or_make(&dir.path().join("order.key")).unwrap());
+        let order_key = Arc::new(files.order_key(&dir.path().join("order.key")).unwrap());
+        let (leads, leading) = watch::channel(true);
         let parts = FleetParts {
             authority: Arc::clone(&authority),
             order_key: Arc::clone(&order_key),
             certificate: authority.issue_server(&["127.0.0.1".into()], wall_now()).unwrap(),
             identities: Arc::new(StoredIdentities::new(db.clone(), token_key.clone())),
             confirm: confirm.clone(),
+            leads: leading,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (server, fleet, events) = start(listener, settings, parts).unwrap();
@@ -132,6 +136,7 @@ impl Rig {
             db,
             token_key,
             confirm,
+            leads,
             server,
             fleet,
             events,
@@ -368,6 +373,17 @@ pub fn hello(instance: &str) -> AgentHello {
     }
 }
 
+pub fn beat(sequence: u64) -> HeartbeatReport {
+    HeartbeatReport {
+        sequence,
+        phase: ApplyPhase::Verifying,
+        committed_generation: Generation(5),
+        drift: true,
+        observation_hash: "feed".into(),
+        rss_bytes: 3_700_000,
+    }
+}
+
 impl TestAgent {
     pub async fn open(client: AgentClient<Channel>, instance: &str) -> Result<Self, Status> {
         Self::open_with(client, FromAgent::Hello(hello(instance))).await
@@ -386,15 +402,7 @@ impl TestAgent {
     }
 
     pub async fn beat(&self, sequence: u64) {
-        self.say(FromAgent::Heartbeat(HeartbeatReport {
-            sequence,
-            phase: ApplyPhase::Verifying,
-            committed_generation: Generation(5),
-            drift: true,
-            observation_hash: "feed".into(),
-            rss_bytes: 3_700_000,
-        }))
-        .await;
+        self.say(FromAgent::Heartbeat(beat(sequence))).await;
     }
 
     pub async fn next(&mut self) -> FromCoordinator {

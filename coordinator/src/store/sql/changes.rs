@@ -35,6 +35,10 @@ statements! {
             probes, created_at
         FROM changes ORDER BY created_at DESC, id DESC LIMIT $1";
 
+    WAIVER_SET = "INSERT INTO witness_waivers (change_id, reason) VALUES ($1, $2)
+        ON CONFLICT (change_id) DO UPDATE SET reason = excluded.reason";
+    WAIVER_OF = "SELECT reason FROM witness_waivers WHERE change_id = $1";
+
     PLAN_GET = "SELECT change_id, host_id, generation, digest, disruption, steps, desired, esxcli_lines
         FROM plans WHERE change_id = $1 AND host_id = $2";
     PLANS_PAGE = "SELECT change_id, host_id, generation, digest, disruption, steps, desired, esxcli_lines
@@ -77,6 +81,9 @@ statements! {
         WHERE host_outcomes.kind = 'refused' AND excluded.kind <> 'refused'";
     OUTCOME_KEEP_RECEIPT = "UPDATE host_outcomes SET signed_outcome = $4, receipt = $5, certificate = $6
         WHERE host_id = $1 AND change_id = $2 AND generation = $3";
+    /// A host undid what it had committed.
+    OUTCOME_UNDO = "UPDATE host_outcomes SET kind = $4, detail = $5, received_at = $6
+        WHERE host_id = $1 AND change_id = $2 AND generation = $3 AND kind = 'committed'";
     OUTCOME_KNOWN = "SELECT 1 FROM host_outcomes WHERE host_id = $1 AND change_id = $2 AND generation = $3";
     OUTCOMES_OF = "SELECT host_id, change_id, generation, detail, steps_run, esxcli_calls, received_at, approval
         FROM host_outcomes WHERE change_id = $1 ORDER BY host_id, generation";

@@ -7,15 +7,17 @@ statements! {
     META_SET = "INSERT INTO meta (key, value, updated_at) VALUES ($1, $2, $3)
         ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at";
 
-    LEASE_TAKE = "INSERT INTO leases (name, holder, epoch, expires_at) VALUES ($1, $2, 1, $3)
-        ON CONFLICT (name) DO UPDATE SET
-            holder = excluded.holder,
-            epoch = CASE WHEN leases.holder = excluded.holder THEN leases.epoch ELSE leases.epoch + 1 END,
-            expires_at = excluded.expires_at
-        WHERE leases.holder = excluded.holder OR leases.expires_at <= $4
-        RETURNING epoch";
+    LEASE_GET = "SELECT holder, epoch, expires_at FROM leases WHERE name = $1";
+    LEASE_FIRST = "INSERT INTO leases (name, holder, epoch, expires_at) VALUES ($1, $2, 1, $3)
+        ON CONFLICT (name) DO NOTHING RETURNING epoch";
+    /// Compare-and-set on what was seen: a renewal in between wins.
+    LEASE_TAKE = "UPDATE leases SET holder = $2, expires_at = $3, epoch = epoch + 1
+        WHERE name = $1 AND epoch = $4 AND expires_at = $5 RETURNING epoch";
+    LEASE_RENEW = "UPDATE leases SET expires_at = $3 WHERE name = $1 AND epoch = $2 RETURNING epoch";
     /// The row stays, expired: the epoch must never fall.
-    LEASE_RELEASE = "UPDATE leases SET expires_at = 0 WHERE name = $1 AND holder = $2";
+    LEASE_RELEASE = "UPDATE leases SET expires_at = 0 WHERE name = $1 AND epoch = $2";
+    /// Changes nothing, but locks the row: until the unit of work ends nobody can take the lease.
+    LEASE_FENCE = "UPDATE leases SET epoch = epoch WHERE name = $1 AND epoch = $2 RETURNING epoch";
 
     GROUP_STUB = "INSERT INTO groups (id, document, listed, updated_at) VALUES ($1, NULL, FALSE, $2)
         ON CONFLICT (id) DO NOTHING";
@@ -60,6 +62,32 @@ statements! {
             generation_reported = $3
         WHERE id = $1 AND generation_committed < $3
             AND EXISTS (SELECT 1 FROM plans WHERE plans.change_id = $2 AND plans.host_id = $1 AND plans.generation = $3)";
+    /// Back to the newest order before this one that still counts as committed; to nothing when there is none.
+    HOST_FALL_BACK = "UPDATE hosts SET
+            generation_committed = COALESCE((SELECT MAX(o.generation) FROM host_outcomes o
+                WHERE o.host_id = hosts.id AND o.kind = 'committed' AND o.generation < $2), 0),
+            committed_change = (SELECT o.change_id FROM host_outcomes o
+                WHERE o.host_id = hosts.id AND o.kind = 'committed' AND o.generation < $2
+                ORDER BY o.generation DESC LIMIT 1),
+            committed_rfc = (SELECT c.rfc FROM host_outcomes o JOIN changes c ON c.id = o.change_id
+                WHERE o.host_id = hosts.id AND o.kind = 'committed' AND o.generation < $2
+                ORDER BY o.generation DESC LIMIT 1),
+            committed_desired = (SELECT p.desired FROM host_outcomes o JOIN plans p
+                ON p.change_id = o.change_id AND p.host_id = o.host_id AND p.generation = o.generation
+                WHERE o.host_id = hosts.id AND o.kind = 'committed' AND o.generation < $2
+                ORDER BY o.generation DESC LIMIT 1),
+            committed_at = (SELECT o.received_at FROM host_outcomes o
+                WHERE o.host_id = hosts.id AND o.kind = 'committed' AND o.generation < $2
+                ORDER BY o.generation DESC LIMIT 1)
+        WHERE id = $1 AND generation_committed = $2";
+    UNDONE_SET = "INSERT INTO undone (host_id, change_id, generation, reason, undone_at) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (host_id) DO UPDATE SET change_id = excluded.change_id, generation = excluded.generation,
+            reason = excluded.reason, undone_at = excluded.undone_at";
+    UNDONE_FORGET = "DELETE FROM undone WHERE host_id = $1";
+    UNDONE_GET = "SELECT u.host_id, u.change_id, c.rfc, u.generation, u.reason, u.undone_at
+        FROM undone u JOIN changes c ON c.id = u.change_id WHERE u.host_id = $1";
+    UNDONE_LIST = "SELECT u.host_id, u.change_id, c.rfc, u.generation, u.reason, u.undone_at
+        FROM undone u JOIN changes c ON c.id = u.change_id ORDER BY u.host_id LIMIT $1";
     HOST_COMMITTED = "SELECT id, generation_committed, committed_change, committed_desired FROM hosts
         WHERE id = $1 AND committed_desired IS NOT NULL";
     HOSTS_COMMITTED_PAGE = "SELECT id, generation_committed, committed_change, committed_desired FROM hosts

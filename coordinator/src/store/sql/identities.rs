@@ -50,6 +50,8 @@ statements! {
     TOKEN_TAKE = "UPDATE enrolment_tokens SET used_at = $3, used_by = $2 WHERE hash = $1 AND used_at IS NULL
         RETURNING hash, host_id, group_id, expires_at, created_by, created_at, used_at, used_by, system_uuid,
             needs_approval";
+    TOKENS_VOID = "UPDATE enrolment_tokens SET used_at = $2, used_by = $3 WHERE used_at IS NULL
+        AND (host_id = $1 OR system_uuid = (SELECT system_uuid FROM hosts WHERE id = $1))";
     TOKEN_KNOWN = "SELECT 1 FROM enrolment_tokens WHERE hash = $1";
     TOKENS_LIST = "SELECT hash, host_id, group_id, expires_at, created_by, created_at, used_at, used_by, system_uuid,
             needs_approval

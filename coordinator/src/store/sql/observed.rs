@@ -21,6 +21,25 @@ statements! {
         WHERE host_id = $1 ORDER BY received_at DESC LIMIT $2";
     OBSERVATION_DOCUMENT = "SELECT document FROM observation_documents WHERE host_id = $1 AND hash = $2";
 
+    /// Older ones of a host that has a newer one.
+    OBSERVATIONS_EXPIRE = "DELETE FROM observations WHERE (host_id, received_at) IN (
+        SELECT o.host_id, o.received_at FROM observations o
+        WHERE o.received_at < $1 AND EXISTS (
+            SELECT 1 FROM observations n WHERE n.host_id = o.host_id AND n.received_at > o.received_at)
+        LIMIT $2)";
+    /// All but the newest so many of each host.
+    OBSERVATIONS_THIN = "DELETE FROM observations WHERE (host_id, received_at) IN (
+        SELECT o.host_id, o.received_at FROM (
+            SELECT host_id, received_at,
+                ROW_NUMBER() OVER (PARTITION BY host_id ORDER BY received_at DESC) AS place
+            FROM observations) o
+        WHERE o.place > $1 LIMIT $2)";
+    OBSERVATION_DOCUMENTS_UNUSED = "DELETE FROM observation_documents WHERE (host_id, hash) IN (
+        SELECT d.host_id, d.hash FROM observation_documents d
+        WHERE NOT EXISTS (SELECT 1 FROM observations o WHERE o.host_id = d.host_id AND o.hash = d.hash)
+            AND NOT EXISTS (SELECT 1 FROM hosts h WHERE h.id = d.host_id AND h.observation_hash = d.hash)
+        LIMIT $1)";
+
     VSWITCHES_CLEAR = "DELETE FROM vswitches WHERE host_id = $1";
     PORT_GROUPS_CLEAR = "DELETE FROM port_groups WHERE host_id = $1";
     VMKERNELS_CLEAR = "DELETE FROM vmkernels WHERE host_id = $1";

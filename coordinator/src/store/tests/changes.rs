@@ -8,7 +8,7 @@ use crate::store::changes::{self, ChangeStatus};
 use crate::store::outcomes::{self, RecordedOutcome};
 use crate::store::rfcs::{self, RfcState};
 use crate::store::rollouts::{self, RolloutUpdate, SaveState};
-use crate::store::{StoreError, audit, hosts, plans};
+use crate::store::{StoreError, audit, hosts, plans, undone};
 use model::{
     Component, Disruption, Finding, Generation, Millis, OutcomeKind, PlanDigest, RefusalReason, RfcId,
     RolloutPhase, Wall,
@@ -220,6 +220,46 @@ async fn the_first_end_counts_and_a_refusal_makes_room() {
         assert_eq!((&stored[0].outcome, stored[0].received), (&outcome("c1", 1, OutcomeKind::Committed), Wall(8)));
         let host = hosts::get(&db, &host("a")).await.unwrap().unwrap();
         assert_eq!((host.generation_committed, host.committed_at), (Generation(1), Some(Wall(8))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_committed_change_that_is_undone_gives_the_one_before_back() {
+    for_each_db(async |db| {
+        add_hosts(&db, &["a"]).await;
+        let put = async |change: &str, generation, kind, now| {
+            in_tx!(db, tx => outcomes::record(&mut tx, &host("a"), &outcome(change, generation, kind), Wall(now))).unwrap()
+        };
+        let back = || OutcomeKind::RolledBack { reason: "at the console: too loud".into() };
+        accept(&db, &acceptance("c1", &["a"], 20, 5)).await;
+        put("c1", 1, OutcomeKind::Committed, 6).await;
+        accept(&db, &acceptance("c2", &["a"], 21, 7)).await;
+        put("c2", 2, OutcomeKind::Committed, 8).await;
+        assert_eq!(put("c2", 2, back(), 9).await, RecordedOutcome::Undone);
+        assert_eq!(put("c2", 2, back(), 10).await, RecordedOutcome::Repeat, "told again");
+        assert_eq!(put("c2", 2, OutcomeKind::Committed, 10).await, RecordedOutcome::Repeat, "came late");
+        let now = hosts::get(&db, &host("a")).await.unwrap().unwrap();
+        assert_eq!((now.generation_committed, now.committed_change), (Generation(1), Some(change_id("c1"))));
+        assert_eq!((now.committed_at, now.generation_allocated), (Some(Wall(6)), Generation(2)));
+        let committed = hosts::committed(&db, &host("a")).await.unwrap().unwrap();
+        assert_eq!((committed.change, committed.desired), (change_id("c1"), desired(20)));
+        let undone = undone::of_host(&db, &host("a")).await.unwrap().unwrap();
+        assert_eq!((&undone.change, undone.generation, undone.at), (&change_id("c2"), Generation(2), Wall(9)));
+        assert_eq!((undone.rfc, undone.reason.as_str()), (Some(RfcId(7)), "at the console: too loud"));
+        assert_eq!(undone::list(&db, 10).await.unwrap(), [undone]);
+        // The one before that is undone too: nothing is left.
+        assert_eq!(put("c1", 1, back(), 11).await, RecordedOutcome::Undone);
+        let now = hosts::get(&db, &host("a")).await.unwrap().unwrap();
+        assert_eq!((now.generation_committed, now.committed_change), (Generation(0), None));
+        assert_eq!(hosts::committed(&db, &host("a")).await.unwrap(), None);
+        // Another change makes that history.
+        accept(&db, &acceptance("c3", &["a"], 22, 12)).await;
+        put("c3", 3, OutcomeKind::Committed, 13).await;
+        assert_eq!(undone::of_host(&db, &host("a")).await.unwrap(), None);
+        assert_eq!(put("c2", 2, back(), 14).await, RecordedOutcome::Repeat);
+        let now = hosts::get(&db, &host("a")).await.unwrap().unwrap();
+        assert_eq!(now.generation_committed, Generation(3));
     })
     .await;
 }

@@ -4,6 +4,7 @@ use super::fixtures::{add_hosts, group, host};
 use super::{assert_not_found, for_each_db, in_tx};
 use crate::store::hosts::HostStatus;
 use crate::store::identities::{self, Binding, EnrolmentRequest, RequestSource, RequestStatus};
+use crate::store::tokens::{self, NewToken, TakeToken, TokenRefusal};
 use crate::store::{Db, hosts};
 use model::{HostId, KeyFingerprint, Wall};
 
@@ -41,6 +42,44 @@ async fn a_host_is_bound_to_one_key_and_begins_anew_with_another() {
         let changed = identities::changed_since(&db, Wall(30)).await.unwrap();
         assert_eq!(changed, [(a, HostStatus::Enrolled, Some(key(2)))]);
         assert!(identities::changed_since(&db, Wall(31)).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_die_when_their_host_falls_out_of_grace() {
+    for_each_db(async |db| {
+        let (a, b) = (host("a"), host("b"));
+        bind(&db, &a, 1, Some("u1"), 10).await;
+        bind(&db, &b, 2, Some("u2"), 10).await;
+        let made = async |hash: &str, of: Option<&HostId>, uuid: Option<&str>| {
+            let token = NewToken {
+                hash: hash.to_owned(),
+                host: of.cloned(),
+                system_uuid: uuid.map(str::to_owned),
+                group: None,
+                expires: Wall(1_000),
+                created_by: "test".to_owned(),
+                created: Wall(1),
+                needs_approval: false,
+            };
+            in_tx!(db, tx => tokens::create(&mut tx, &token)).unwrap();
+        };
+        made("name", Some(&a), None).await;
+        made("machine", None, Some("u1")).await;
+        made("other", Some(&b), None).await;
+        in_tx!(db, tx => identities::set_status(&mut tx, &a, HostStatus::Quarantined, Some("odd"), Wall(20)))
+            .unwrap();
+        made("later", Some(&a), None).await;
+        let take = async |hash: &str, of: &HostId, uuid: &str| {
+            in_tx!(db, tx => tokens::take(&mut tx, hash, of, Some(uuid), Wall(30))).unwrap()
+        };
+        for hash in ["name", "machine"] {
+            let taken = take(hash, &a, "u1").await;
+            assert!(matches!(taken, TakeToken::Refused(TokenRefusal::Used)), "{hash}: {taken:?}");
+        }
+        assert!(matches!(take("other", &b, "u2").await, TakeToken::Taken(_)));
+        assert!(matches!(take("later", &a, "u1").await, TakeToken::Taken(_)), "an operator knew");
     })
     .await;
 }

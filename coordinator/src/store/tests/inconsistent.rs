@@ -27,8 +27,10 @@ async fn damaged_rows_are_named() {
         assert_names(plans::order(&db, &change_id("c1"), &host("a")).await, "release_leaves", "order_json");
         run_sql(&db, "UPDATE release_leaves SET path = 'abc'").await;
         assert_names(releases::leaf(&db, &change_id("c1"), &host("a")).await, "release_leaves", "path");
-        run_sql(&db, "UPDATE rollouts SET state = ''").await;
-        assert_names(rollouts::active(&db).await, "rollouts", "state");
+        run_sql(&db, "UPDATE rollouts SET state = '{'").await;
+        assert_eq!(rollouts::active(&db).await.unwrap()[0].state, "{", "the state is the machine's to read");
+        run_sql(&db, "UPDATE rollouts SET spec = ''").await;
+        assert_names(rollouts::active(&db).await, "rollouts", "spec");
         run_sql(&db, "UPDATE changes SET created_at = -1").await;
         assert_names(changes::list(&db, 1).await, "changes", "created_at");
         run_sql(&db, "UPDATE host_outcomes SET steps_run = 99999999999").await;

@@ -1,10 +1,11 @@
-//! Drift, audit, tokens, inbox, meta and leases.
+//! Drift, audit, tokens, inbox, leases and meta.
 
 use super::fixtures::{add_hosts, group, host};
 use super::{assert_not_found, for_each_db, in_tx, run_sql};
 use crate::store::audit::{self, AuditEntry, ChainReport};
 use crate::store::drift::{self, DriftChange};
 use crate::store::inbox::{self, Delivery, InsertDelivery};
+use crate::store::leases::{self, LeaseRecord};
 use crate::store::tokens::{self, NewToken, TakeToken, TokenRefusal};
 use crate::store::{Db, meta};
 use model::{Component, Difference, DifferenceKind, DriftReport, Generation, Wall};
@@ -236,19 +237,38 @@ async fn a_delivery_is_dealt_with_once() {
 }
 
 #[tokio::test]
-async fn a_lease_has_one_holder_and_a_growing_epoch() {
+async fn a_lease_is_taken_as_it_was_seen_and_its_epoch_grows() {
     for_each_db(async |db| {
-        let lease = async |holder: &'static str, now: u64| {
-            in_tx!(db, tx => meta::lease(&mut tx, "drift_scan", holder, Wall(now), Wall(now + 10))).unwrap()
+        let take = async |holder: &'static str, seen: Option<LeaseRecord>, mark: u64| {
+            in_tx!(db, tx => leases::take(&mut tx, "lead", holder, seen.as_ref(), Wall(mark))).unwrap()
         };
-        assert_eq!(lease("one", 0).await, Some(1));
-        assert_eq!(lease("two", 5).await, None);
-        assert_eq!(lease("one", 8).await, Some(1), "renewed");
-        assert_eq!(lease("two", 18).await, Some(2), "ran out");
-        in_tx!(db, tx => meta::release(&mut tx, "drift_scan", "one")).unwrap();
-        assert_eq!(lease("one", 19).await, None, "only the holder can give it back");
-        in_tx!(db, tx => meta::release(&mut tx, "drift_scan", "two")).unwrap();
-        assert_eq!(lease("one", 20).await, Some(3));
+        let seen = async || leases::get(&db, "lead").await.unwrap();
+        let renew = async |epoch: u64, mark: u64| {
+            in_tx!(db, tx => leases::renew(&mut tx, "lead", epoch, Wall(mark))).unwrap()
+        };
+        let fence = async |epoch: u64| in_tx!(db, tx => leases::fence(&mut tx, "lead", epoch)).unwrap();
+        assert_eq!(seen().await, None);
+        assert!(!renew(1, 5).await && !fence(1).await, "nobody took it");
+        assert_eq!(take("one", None, 10).await, Some(1));
+        assert_eq!(take("two", None, 10).await, None, "somebody was faster");
+        let before = seen().await;
+        assert_eq!(before, Some(LeaseRecord { holder: "one".into(), epoch: 1, mark: 10 }));
+        assert!(renew(1, 12).await);
+        assert_eq!(take("two", before, 20).await, None, "its holder lives");
+        assert_eq!(take("two", seen().await, 20).await, Some(2));
+        assert!(!renew(1, 30).await && !fence(1).await, "the one before it is out");
+        assert!(renew(2, 30).await && fence(2).await);
+        in_tx!(db, tx => leases::release(&mut tx, "lead", 1)).unwrap();
+        assert_eq!(seen().await.map(|lease| lease.mark), Some(30), "only the holder can give it back");
+        in_tx!(db, tx => leases::release(&mut tx, "lead", 2)).unwrap();
+        assert_eq!(seen().await, Some(LeaseRecord { holder: "two".into(), epoch: 2, mark: 0 }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_small_fact_keeps_its_last_value() {
+    for_each_db(async |db| {
         in_tx!(db, tx => meta::set(&mut tx, "k", "1", Wall(1))).unwrap();
         in_tx!(db, tx => meta::set(&mut tx, "k", "2", Wall(2))).unwrap();
         assert_eq!(meta::get(&db, "k").await.unwrap().as_deref(), Some("2"));

@@ -14,12 +14,13 @@ mod say;
 #[cfg(test)]
 mod tests;
 
+use super::lease::LeaseHandle;
 use super::proposals::{ReviewProposalError, Reviewer};
 use super::repo_sync::RepoHandle;
 use super::{stopped, wall_now};
 use crate::forge::{Forge, ForgeError, ForgeEvent, PullRequest, PullState};
 use crate::store::pulls::{self, PullRecord};
-use crate::store::{Db, StoreError, inbox, meta};
+use crate::store::{Db, StoreError, inbox};
 use model::Wall;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -40,10 +41,6 @@ const FOLLOWED_MAX: u32 = 500;
 const REVIEW_AGE: Duration = Duration::from_secs(15 * 60);
 /// Deliveries that were dealt with are known for this time, in milliseconds: a week.
 const DELIVERY_AGE_MS: u64 = 7 * 86_400_000;
-/// Time one coordinator keeps the forge to itself, in milliseconds.
-const LEASE_MS: u64 = 120_000;
-/// Name of that lease.
-const LEASE: &str = "forge";
 
 /// What the task needs.
 pub struct PullsParts {
@@ -57,6 +54,8 @@ pub struct PullsParts {
     pub poll: Duration,
     /// The database.
     pub db: Db,
+    /// Whether this coordinator leads: only the leader speaks to the forge.
+    pub lease: LeaseHandle,
     /// Reviews.
     pub reviewer: Reviewer,
     /// Has the repository looked at.
@@ -111,14 +110,7 @@ impl LookError {
 #[must_use]
 pub fn spawn(parts: PullsParts, stop: watch::Receiver<bool>) -> (PullsHandle, JoinHandle<()>) {
     let handle = PullsHandle { wake: Arc::new(Notify::new()), all: Arc::new(AtomicBool::new(true)) };
-    let pulls = Pulls {
-        parts,
-        all: Arc::clone(&handle.all),
-        holder: uuid::Uuid::now_v7().to_string(),
-        polled: None,
-        unfinished: false,
-        again: false,
-    };
+    let pulls = Pulls { parts, all: Arc::clone(&handle.all), polled: None, unfinished: false, again: false };
     (handle.clone(), tokio::spawn(run(pulls, Arc::clone(&handle.wake), stop)))
 }
 
@@ -141,8 +133,6 @@ struct Pulls {
     parts: PullsParts,
     /// Everything is to be looked at.
     all: Arc<AtomicBool>,
-    /// Who we are among coordinators.
-    holder: String,
     /// When everything was looked at last.
     polled: Option<Instant>,
     /// Merged pull requests whose rollout is not over.
@@ -176,7 +166,7 @@ impl Pulls {
     }
 
     async fn look(&mut self) -> Result<(), LookError> {
-        if !self.holds_lease().await? {
+        if self.parts.lease.check().is_err() {
             return Ok(());
         }
         let deliveries = inbox::pending(&self.parts.db, DELIVERIES_MAX).await?;
@@ -204,16 +194,6 @@ impl Pulls {
         self.look_at_stored().await?;
         self.settle(&deliveries).await?;
         Ok(())
-    }
-
-    /// Whether this coordinator speaks to the forge; another one that does so would say the same.
-    async fn holds_lease(&self) -> Result<bool, StoreError> {
-        let now = wall_now();
-        let mut tx = self.parts.db.begin().await?;
-        let until = Wall(now.0.saturating_add(LEASE_MS));
-        let epoch = meta::lease(&mut tx, LEASE, &self.holder, now, until).await?;
-        tx.commit().await?;
-        Ok(epoch.is_some())
     }
 
     /// Open pull requests, and the last ones that were merged: what a lost webhook did not say.

@@ -37,6 +37,7 @@ impl Rig {
             branch: "main".to_owned(),
             poll,
             db: world.db.clone(),
+            lease: world.tasks.lease.clone(),
             reviewer: world.reviewer(),
             repo: world.tasks.repo.clone(),
         };
@@ -298,6 +299,7 @@ async fn merges_of_the_past_are_left_alone() {
         branch: "main".to_owned(),
         poll: Duration::from_secs(3600),
         db: world.db.clone(),
+        lease: world.tasks.lease.clone(),
         reviewer: world.reviewer(),
         repo: world.tasks.repo.clone(),
     };

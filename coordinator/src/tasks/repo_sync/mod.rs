@@ -23,6 +23,7 @@ pub(super) use sync::{base_of, fleet_view};
 
 use super::rollout_driver::RolloutHandle;
 use crate::store::Db;
+use crate::tasks::lease::LeaseHandle;
 use model::Wall;
 use serde::Serialize;
 use std::sync::Arc;
@@ -32,8 +33,16 @@ use sync::Sync;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-/// Wait after a new observation, so that one look serves many.
+/// Wait after a new observation, so that one look serves many. Doubles with every look that led to the same refusal, so that
+/// a host that changes all the time does not have the whole fleet planned again and again.
 const OBSERVED_WAIT: Duration = Duration::from_millis(300);
+/// Longest such wait.
+const OBSERVED_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// How long a refused head waits after looks of hosts that changed nothing.
+fn observed_wait(same_refusals: u32) -> Duration {
+    OBSERVED_WAIT.saturating_mul(2_u32.saturating_pow(same_refusals)).min(OBSERVED_WAIT_MAX)
+}
 
 /// How it stands with the repository; in memory only.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -103,6 +112,18 @@ impl Default for RepoSignals {
     }
 }
 
+/// What the task is given.
+pub struct SyncParts {
+    /// The database.
+    pub db: Db,
+    /// Whether this coordinator leads: only then it looks at the repository.
+    pub lease: LeaseHandle,
+    /// The mirror.
+    pub mirror: MirrorThread,
+    /// The driver that hears of new rollouts.
+    pub rollouts: RolloutHandle,
+}
+
 impl RepoSignals {
     /// The way to the task.
     #[must_use]
@@ -118,22 +139,37 @@ impl RepoSignals {
 
     /// Starts the task. It ends when `stop` turns true.
     #[must_use]
-    pub fn spawn(
-        self,
-        db: Db,
-        mirror: MirrorThread,
-        rollouts: RolloutHandle,
-        poll: Duration,
-        stop: watch::Receiver<bool>,
-    ) -> JoinHandle<()> {
+    pub fn spawn(self, parts: SyncParts, poll: Duration, stop: watch::Receiver<bool>) -> JoinHandle<()> {
         let Self { handle, status } = self;
-        let sync = Sync::new(db, mirror, rollouts, status);
-        tokio::spawn(run(sync, handle, poll, stop))
+        let leads = parts.lease.leads();
+        let sync = Sync::new(parts, status);
+        tokio::spawn(run(sync, handle, Pace { poll, leads, stop }))
     }
 }
 
-async fn run(mut sync: Sync, handle: RepoHandle, poll: Duration, mut stop: watch::Receiver<bool>) {
+/// When the task works.
+struct Pace {
+    poll: Duration,
+    leads: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
+}
+
+async fn run(mut sync: Sync, handle: RepoHandle, pace: Pace) {
+    let Pace { poll, mut leads, mut stop } = pace;
     loop {
+        if !*leads.borrow_and_update() {
+            sync.stands_by();
+            tokio::select! {
+                () = super::stopped(&mut stop) => return,
+                led = leads.wait_for(|leads| *leads) => {
+                    if led.is_err() {
+                        return;
+                    }
+                }
+            }
+            // Another coordinator decided meanwhile.
+            sync.hosts_changed();
+        }
         if handle.observed.swap(false, Ordering::SeqCst) {
             sync.hosts_changed();
         }
@@ -143,7 +179,11 @@ async fn run(mut sync: Sync, handle: RepoHandle, poll: Duration, mut stop: watch
             () = super::stopped(&mut stop) => return,
             () = tokio::time::sleep(poll) => {}
             () = handle.nudge.notified() => {}
-            () = handle.seen.notified(), if sync.waits_for_hosts() => tokio::time::sleep(OBSERVED_WAIT).await,
+            () = handle.seen.notified(), if sync.waits_for_hosts() => tokio::select! {
+                () = super::stopped(&mut stop) => return,
+                () = tokio::time::sleep(sync.observed_wait()) => {}
+                () = handle.nudge.notified() => {}
+            },
         }
     }
 }

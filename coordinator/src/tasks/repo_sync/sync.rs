@@ -1,21 +1,24 @@
 //! One look at the repository after the other: fetch, then bring the head to a decision.
 
-use super::RepoStatus;
 use super::mirror::{MirrorThread, ReadError};
+use super::{RepoStatus, SyncParts, observed_wait};
 use crate::repo::{CommitId, FetchReport, Rewrite};
 use crate::store::audit::{self, AuditEntry};
 use crate::store::changes::{self, Acceptance, ChangeRecord, ChangeStatus, NewChange};
 use crate::store::hosts::{self, HostFilter, HostStatus};
 use crate::store::rfcs::{NewRfc, RfcState};
 use crate::store::rollouts::{self, NewRollout, RolloutRecord};
-use crate::store::{Db, StoreError, observations};
+use crate::store::{Db, StoreError, Tx, observations, witness_waivers};
+use crate::tasks::lease::{LeaseHandle, StandsBy};
 use crate::tasks::review::{self, HostView, Material, Review, Scope, UNREADABLE_COMMIT};
 use crate::tasks::rollout_driver::{RolloutCommandError, RolloutHandle};
 use crate::tasks::{PAGE_ROWS, day_of, wall_now};
 use engine::rollout::RolloutState;
 use model::{ChangeId, Component, Disruption, Finding, HostId, ProbePlan, RolloutId, RolloutPhase};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Who accepts and refuses.
 const ACTOR: &str = "task:repo_sync";
@@ -27,6 +30,8 @@ enum SyncError {
     Store(#[from] StoreError),
     #[error("the commit cannot be read: {0}")]
     Read(#[from] ReadError),
+    #[error(transparent)]
+    StandsBy(#[from] StandsBy),
     #[error("the rollout before cannot be ended: {0}")]
     Supersede(#[from] RolloutCommandError),
     #[error("the review did not end: {0}")]
@@ -39,6 +44,7 @@ enum SyncError {
 
 pub(super) struct Sync {
     db: Db,
+    lease: LeaseHandle,
     mirror: MirrorThread,
     rollouts: RolloutHandle,
     status: watch::Sender<RepoStatus>,
@@ -48,18 +54,47 @@ pub(super) struct Sync {
     hosts_changed: bool,
     /// The head was refused; another look of hosts may change that.
     refused: bool,
+    /// Looks in a row that led to the same refusal.
+    same_refusals: u32,
+    /// No look only because of hosts before this.
+    not_before: Instant,
     /// Head whose documents are without errors, while it is held.
     sound: Option<CommitId>,
 }
 
 impl Sync {
-    pub(super) fn new(
-        db: Db,
-        mirror: MirrorThread,
-        rollouts: RolloutHandle,
-        status: watch::Sender<RepoStatus>,
-    ) -> Self {
-        Self { db, mirror, rollouts, status, head: None, hosts_changed: true, refused: false, sound: None }
+    pub(super) fn new(parts: SyncParts, status: watch::Sender<RepoStatus>) -> Self {
+        let SyncParts { db, lease, mirror, rollouts } = parts;
+        Self {
+            db,
+            lease,
+            mirror,
+            rollouts,
+            status,
+            head: None,
+            hosts_changed: true,
+            refused: false,
+            same_refusals: 0,
+            not_before: Instant::now(),
+            sound: None,
+        }
+    }
+
+    /// Another coordinator follows the repository.
+    pub(super) fn stands_by(&self) {
+        let held = "this coordinator stands by: the one that leads follows the repository".to_owned();
+        self.status.send_replace(RepoStatus { held: Some(held), ..RepoStatus::default() });
+    }
+
+    /// A unit of work that nobody else's term may overtake.
+    async fn begin(&self) -> Result<Tx, SyncError> {
+        let mut tx = self.db.begin().await?;
+        if self.lease.fence(&mut tx).await? {
+            return Ok(tx);
+        }
+        tx.cancel().await;
+        self.lease.check()?;
+        Err(StandsBy { holder: None }.into())
     }
 
     /// Observations arrived.
@@ -70,6 +105,16 @@ impl Sync {
     /// Whether an observation is worth a look before the next poll.
     pub(super) fn waits_for_hosts(&self) -> bool {
         self.refused
+    }
+
+    /// How long to wait after an observation before the next look.
+    pub(super) fn observed_wait(&self) -> Duration {
+        observed_wait(0).max(self.not_before.saturating_duration_since(Instant::now()))
+    }
+
+    /// Hosts look different, and it is not too early to look at that.
+    fn looks_at_hosts(&self) -> bool {
+        self.hosts_changed && Instant::now() >= self.not_before
     }
 
     /// One look.
@@ -98,6 +143,10 @@ impl Sync {
                 return self.failed("the thread of the mirror has ended; restart the coordinator".to_owned());
             }
         };
+        if self.head != head {
+            self.same_refusals = 0;
+            self.not_before = Instant::now();
+        }
         self.head = head;
         let Some(head) = head else { return };
         match self.consider(head).await {
@@ -135,7 +184,7 @@ impl Sync {
         match changes::by_commit(&self.db, &head.to_string()).await? {
             None => self.examine(head, latest).await,
             Some(known) if known.status == ChangeStatus::Refused => {
-                if self.hosts_changed { self.examine(head, latest).await } else { Ok(None) }
+                if self.looks_at_hosts() { self.examine(head, latest).await } else { Ok(None) }
             }
             Some(_) => match latest {
                 Some(latest) if commit_of(&latest) == head.to_string() => self.late_hosts(head, latest).await,
@@ -212,7 +261,7 @@ impl Sync {
         head: CommitId,
         latest: ChangeRecord,
     ) -> Result<Option<String>, SyncError> {
-        if !self.hosts_changed {
+        if !self.looks_at_hosts() {
             return Ok(None);
         }
         let late = late_hosts(&self.db).await?;
@@ -231,7 +280,7 @@ impl Sync {
         let number = accepted.and_then(|change| change.rfc).or(latest.rfc);
         let allowed = latest.disruption_allowed;
         let today = day_of(wall_now());
-        let (material, review) = tokio::task::spawn_blocking(move || {
+        let (material, mut review) = tokio::task::spawn_blocking(move || {
             let documents = review::read(&material, &today);
             let excluded = documents.excluded_by(number);
             let hosts = late.into_iter().filter(|host| !excluded.contains(host)).collect();
@@ -245,6 +294,7 @@ impl Sync {
         }
         let mut change = new_change(self.mirror.name(), &material, review.findings.clone(), &review)?;
         change.commit = self.next_name(head).await?;
+        review.witnesses_waived = witness_waivers::of_change(&self.db, &latest.id).await?;
         change.probes = latest.probes;
         if review.is_refused() {
             self.refuse(change, None).await?;
@@ -270,11 +320,14 @@ impl Sync {
         self.refused = true;
         let known = changes::by_commit(&self.db, &change.commit).await?;
         if known.is_some_and(|known| known.findings == change.findings) {
+            self.same_refusals = self.same_refusals.saturating_add(1);
+            self.not_before = Instant::now() + observed_wait(self.same_refusals);
             return Ok(());
         }
+        self.same_refusals = 0;
         let errors = change.findings.iter().filter(|finding| finding.is_error()).count();
         tracing::warn!(commit = %change.commit, errors, "the commit is refused; no host is touched");
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.begin().await?;
         changes::refuse_change(&mut tx, &change, rfc.as_ref(), ACTOR).await?;
         tx.commit().await?;
         Ok(())
@@ -307,12 +360,15 @@ impl Sync {
         };
         let hosts = review.plans.len();
         let acceptance = Acceptance { change, rfc, plans: review.plans, rollout };
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.begin().await?;
         hosts::upsert_known_hosts(&mut tx, &review.groups, &review.hosts, acceptance.change.created).await?;
         for rollout in superseded {
             changes::supersede(&mut tx, &rollout.change).await?;
         }
         changes::accept_change(&mut tx, &acceptance, ACTOR).await?;
+        if let Some(reason) = &review.witnesses_waived {
+            waive_witnesses(&mut tx, &acceptance.change, reason).await?;
+        }
         tx.commit().await?;
         tracing::info!(%commit, hosts, "the commit is accepted");
         self.sound = None;
@@ -320,6 +376,19 @@ impl Sync {
         self.rollouts.wake().await;
         Ok(())
     }
+}
+
+/// No peer has to vouch for the change; said in the audit trail too.
+async fn waive_witnesses(tx: &mut Tx, change: &NewChange, reason: &str) -> Result<(), StoreError> {
+    witness_waivers::set(tx, &change.id, reason).await?;
+    let entry = AuditEntry {
+        at: change.created,
+        actor: ACTOR.to_owned(),
+        action: "change.witnesses_waived".to_owned(),
+        subject: format!("change/{}", change.id),
+        detail: serde_json::json!({ "author": change.author, "reason": reason }),
+    };
+    audit::append(tx, &entry).await.map(|_| ())
 }
 
 /// The commit of a change, also of one made later for the same commit.

@@ -1,8 +1,9 @@
 //! From a commit to orders, with a real repository and a real database.
 
+use super::{OBSERVED_WAIT_MAX, observed_wait};
 use crate::store::changes::ChangeStatus;
 use crate::store::rfcs::{self, RfcState};
-use crate::store::{audit, hosts, plans, rollouts};
+use crate::store::{audit, hosts, plans, rollouts, witness_waivers};
 use crate::tasks::review;
 use crate::tasks::testkit::{World, documents, eventually, id, rfc, web};
 use model::{Generation, OutcomeKind, RfcId, RolloutPhase};
@@ -176,4 +177,37 @@ async fn a_halted_rollout_gives_way_to_a_correction() {
     assert_eq!(hosts[0], "h01");
     let host = crate::store::hosts::get(&world.db, &id("h01")).await.unwrap().unwrap();
     assert_eq!(host.generation_committed, Generation(3), "a generation is never given out twice");
+}
+
+#[tokio::test]
+async fn a_change_whose_rfc_waives_witnesses_says_so_in_plan_and_audit() {
+    let mut world = with_baseline(&HOSTS).await;
+    let mut files = documents(&HOSTS, &web(120));
+    files.push(rfc(7, "witnesses: {required: false, reason: All peers move to the other VLAN at once.}\n"));
+    let change = world.push(&files).await;
+    assert_eq!(change.status, ChangeStatus::Accepted, "{:#?}", change.findings);
+    let found = change.findings.iter().find(|finding| finding.rule == review::WITNESSES_WAIVED).unwrap();
+    assert!(found.message.contains("All peers move"), "{}", found.message);
+    let reason = witness_waivers::of_change(&world.db, &change.id).await.unwrap();
+    assert_eq!(reason.as_deref(), Some("All peers move to the other VLAN at once."));
+    let trail = audit::list(&world.db, 100).await.unwrap();
+    let noted = trail.iter().find(|entry| entry.action == "change.witnesses_waived").unwrap();
+    assert_eq!(noted.subject, format!("change/{}", change.id));
+    world.commit_all(&change).await;
+    // The next change needs them again.
+    let change = world.push(&with_rfc(&web(121), 8)).await;
+    assert_eq!(witness_waivers::of_change(&world.db, &change.id).await.unwrap(), None);
+    // Without a reason it is refused.
+    let mut files = documents(&HOSTS, &web(122));
+    files.push(rfc(9, "witnesses: {required: false}\n"));
+    world.commit_all(&change).await;
+    let change = world.push(&files).await;
+    assert_eq!((change.status, rules(&change).as_slice()), (ChangeStatus::Refused, ["DOC-023"].as_slice()));
+}
+
+#[test]
+fn looks_at_a_refused_head_become_rare_when_they_change_nothing() {
+    let millis: Vec<u128> = (0..5).map(|same| observed_wait(same).as_millis()).collect();
+    assert_eq!(millis, [300, 600, 1_200, 2_400, 4_800]);
+    assert_eq!(observed_wait(u32::MAX), OBSERVED_WAIT_MAX);
 }

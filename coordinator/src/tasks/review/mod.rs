@@ -58,6 +58,9 @@ pub const NOT_ENROLLED: &str = "CHG-008";
 /// A host that is quarantined or revoked.
 pub const SET_ASIDE: &str = "CHG-009";
 
+/// No peer has to vouch for the change.
+pub const WITNESSES_WAIVED: &str = "CHG-010";
+
 /// Worst effect that needs no word in an RFC.
 pub const DISRUPTION_ALLOWED_DEFAULT: Disruption = Disruption::Replace;
 
@@ -127,6 +130,8 @@ pub struct Review {
     pub disruption_allowed: Disruption,
     /// Local proofs.
     pub probes: ProbePlan,
+    /// Why no peer has to vouch for the change; `None`: peers do.
+    pub witnesses_waived: Option<String>,
     /// Groups as the documents name them.
     pub groups: BTreeMap<HostGroupId, GroupDocument>,
     /// Hosts as the documents name them.
@@ -144,6 +149,7 @@ impl Review {
             rfc: None,
             disruption_allowed: Disruption::None,
             probes: ProbePlan::default(),
+            witnesses_waived: None,
             groups: BTreeMap::new(),
             hosts: Vec::new(),
         }
@@ -214,6 +220,7 @@ pub fn review(
         Scope::Late { allowed, .. } => *allowed,
     };
     check_disruption(&touched, allowed, rfc.as_ref(), &mut findings);
+    findings.extend(rfc.as_ref().and_then(rfc::witnesses_waived));
     let plans = touched.iter().filter_map(|host| spell(host, &mut findings)).collect();
     let rollout = stage(&touched, &repository, front.and_then(|front| front.rollout.as_ref()));
     sort_findings(&mut findings);
@@ -222,6 +229,7 @@ pub fn review(
         plans,
         rollout,
         disruption_allowed: allowed,
+        witnesses_waived: front.and_then(|front| front.witnesses_waived()).map(str::to_owned),
         probes: ProbePlan { probes: front.map(|front| front.probes.clone()).unwrap_or_default(), need: None },
         groups: repository.groups.iter().map(|(id, group)| (id.clone(), group.document.clone())).collect(),
         hosts: hosts

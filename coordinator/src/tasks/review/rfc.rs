@@ -1,6 +1,6 @@
 //! Which RFC a change comes with, and whether it fits. Must not judge its words (`engine::documents` does).
 
-use super::{MANY_RFCS, Material, NO_RFC, NOT_TARGETED, PlannedHost, RFC_NOT_PROPOSED};
+use super::{MANY_RFCS, Material, NO_RFC, NOT_TARGETED, PlannedHost, RFC_NOT_PROPOSED, WITNESSES_WAIVED};
 use crate::repo::ChangeKind;
 use engine::documents::{Repository, RfcDocument};
 use model::{Component, Finding, RfcStatus, Span};
@@ -80,6 +80,14 @@ pub(super) fn check_targets(rfc: &RfcDocument, touched: &[&PlannedHost<'_>], fin
             );
         }
     }
+}
+
+/// What a person who reads the plan has to know: no other host vouches for it.
+pub(super) fn witnesses_waived(rfc: &RfcDocument) -> Option<Finding> {
+    let reason = rfc.front.witnesses_waived()?;
+    let message = format!("no peer vouches for this change: {reason}");
+    let hint = "look at vMotion, vSAN and the like by hand after the canary; a cut is found by nobody else";
+    Some(Finding::warning(WITNESSES_WAIVED, Component::Rfc, message).at(start_of(rfc)).hint(hint))
 }
 
 fn start_of(rfc: &RfcDocument) -> Span {

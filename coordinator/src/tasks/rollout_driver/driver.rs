@@ -1,13 +1,15 @@
 //! The driver's loop: what is active, what arrived, what is due.
 
+use super::command::Command;
 use super::dispatch::{Dispatch, SentLog};
-use super::{DriverParts, Message, RolloutCommandError, RolloutVerb};
+use super::{DriverParts, Message};
 use crate::fleet::SendOrderError;
 use crate::release::{self, Release};
 use crate::store::audit::{self, AuditEntry};
 use crate::store::rfcs::{self, RfcState};
 use crate::store::rollouts::{self, RolloutRecord, RolloutUpdate, SaveState};
 use crate::store::{Db, StoreError, Tx, changes, outcomes, plans, releases};
+use crate::tasks::lease::{Lead, LeaseHandle};
 use crate::tasks::{stopped, wall_now};
 use crate::trust::OrderKey;
 use engine::rollout::{Effect, Event, NotSent, RolloutState};
@@ -31,20 +33,20 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 const ACTOR: &str = "task:rollout_driver";
 
 /// A rollout in memory.
-struct Active {
+pub(super) struct Active {
     change: ChangeId,
     rfc: Option<RfcId>,
     version: u64,
-    state: RolloutState,
+    pub(super) state: RolloutState,
     generations: BTreeMap<HostId, Generation>,
     /// What its hosts are sent beside their orders; nothing when it has no hosts.
     release: Option<Release>,
     /// What it waits for before it begins, as it is stored.
-    waits_for: Option<String>,
+    pub(super) waits_for: Option<String>,
 }
 
 /// Why a step was not kept.
-enum NotKept {
+pub(super) enum NotKept {
     /// Another coordinator moved the rollout.
     Lost,
     Store(StoreError),
@@ -57,19 +59,23 @@ impl From<StoreError> for NotKept {
 }
 
 pub(super) struct Driver {
-    db: Db,
+    pub(super) db: Db,
+    pub(super) lease: LeaseHandle,
+    lead: watch::Receiver<Lead>,
     dispatch: Arc<dyn Dispatch>,
     sent: SentLog,
     order_key: Arc<OrderKey>,
-    repo_nudge: Arc<Notify>,
-    active: BTreeMap<RolloutId, Active>,
+    pub(super) repo_nudge: Arc<Notify>,
+    pub(super) active: BTreeMap<RolloutId, Active>,
     reload_at: Instant,
 }
 
 impl Driver {
     pub(super) fn new(parts: DriverParts) -> Self {
-        let DriverParts { db, dispatch, sent, order_key, repo_nudge } = parts;
-        Self { db, dispatch, sent, order_key, repo_nudge, active: BTreeMap::new(), reload_at: Instant::now() }
+        let DriverParts { db, lease, dispatch, sent, order_key, repo_nudge } = parts;
+        let lead = lease.watch();
+        let (active, reload_at) = (BTreeMap::new(), Instant::now());
+        Self { db, lease, lead, dispatch, sent, order_key, repo_nudge, active, reload_at }
     }
 
     pub(super) async fn run(
@@ -88,6 +94,11 @@ impl Driver {
                         return;
                     }
                     self.take(std::mem::take(&mut batch)).await;
+                }
+                // An error means that the coordinator ends.
+                Ok(()) = self.lead.changed() => {
+                    self.active.clear();
+                    self.reload().await;
                 }
                 () = sleep_until(wake_at) => self.tick().await,
             }
@@ -128,7 +139,8 @@ impl Driver {
                 }
                 Message::Command { rollout, verb, actor, reason, reply } => {
                     self.flush(&mut gathered).await;
-                    let answer = self.command(&rollout, verb, &actor, &reason).await;
+                    let command = Command { rollout: &rollout, verb, actor: &actor, reason: &reason };
+                    let answer = self.command(&command).await;
                     // Nobody waits for the answer any more: the rollout moved all the same.
                     let _ = reply.send(answer);
                 }
@@ -168,53 +180,13 @@ impl Driver {
         }
     }
 
-    async fn command(
-        &mut self,
-        id: &RolloutId,
-        verb: RolloutVerb,
-        actor: &str,
-        reason: &str,
-    ) -> Result<RolloutPhase, RolloutCommandError> {
-        if !self.active.contains_key(id) {
-            self.reload().await;
-        }
-        let Some(active) = self.active.get(id) else {
-            let record = rollouts::get(&self.db, id).await?;
-            let record = record.ok_or_else(|| RolloutCommandError::NotFound(id.clone()))?;
-            return Err(not_possible(id, verb, record.phase));
-        };
-        let phase = active.state.phase();
-        if verb == RolloutVerb::Resume && !begun(&active.state) && !self.may_begin(id).await? {
-            let waits_for = self.active.get(id).and_then(|active| active.waits_for.clone());
-            let waits_for = waits_for.unwrap_or_default();
-            return Err(RolloutCommandError::Unapproved { rollout: id.clone(), waits_for });
-        }
-        let words = |verb: &str| match reason {
-            "" => format!("{verb} by {actor}"),
-            _ => format!("{verb} by {actor}: {reason}"),
-        };
-        let event = match verb {
-            RolloutVerb::Pause => Event::Pause { reason: words("paused") },
-            RolloutVerb::Resume => Event::Resume,
-            RolloutVerb::Abort => Event::Abort { reason: words("aborted") },
-        };
-        match self.advance(id, vec![event], actor).await {
-            Ok(Step { rejected: 0, phase }) => Ok(phase),
-            Ok(Step { .. }) => Err(not_possible(id, verb, phase)),
-            Err(NotKept::Lost) => {
-                self.drop_for_now(id);
-                Err(RolloutCommandError::Lost(id.clone()))
-            }
-            Err(NotKept::Store(error)) => {
-                self.drop_for_now(id);
-                Err(error.into())
-            }
-        }
-    }
-
     /// Takes up active rollouts that are not in memory.
-    async fn reload(&mut self) {
+    pub(super) async fn reload(&mut self) {
         self.reload_at = Instant::now() + RELOAD_EVERY;
+        if self.lease.check().is_err() {
+            self.active.clear();
+            return;
+        }
         let records = match rollouts::active(&self.db).await {
             Ok(records) => records,
             Err(error) => {
@@ -255,13 +227,17 @@ impl Driver {
     }
 
     /// Whether everybody who has to has approved; if not, what is lacking is kept for people to see.
-    async fn may_begin(&mut self, id: &RolloutId) -> Result<bool, StoreError> {
+    pub(super) async fn may_begin(&mut self, id: &RolloutId) -> Result<bool, StoreError> {
         let Some(active) = self.active.get_mut(id) else { return Ok(false) };
         let now = wall_now();
         active.release = release::read(&self.db, &active.change, now).await?;
         let waits_for = active.release.as_ref().and_then(|release| release.standing.waits_for());
         if waits_for != active.waits_for {
             let mut tx = self.db.begin().await?;
+            if !self.lease.fence(&mut tx).await? {
+                tx.cancel().await;
+                return Ok(false);
+            }
             rollouts::waits(&mut tx, &active.change, waits_for.as_deref(), now).await?;
             tx.commit().await?;
             tracing::info!(rollout = %id, reason = waits_for.as_deref().unwrap_or("approved"), "rollout waits");
@@ -273,13 +249,7 @@ impl Driver {
     /// From what is stored to what is known now: outcomes first, so that nobody who has one gets an order.
     async fn take_up(&mut self, record: RolloutRecord) -> Result<(), StoreError> {
         let RolloutRecord { id, change, version, state, reason, .. } = record;
-        let state: RolloutState =
-            serde_json::from_value(state).map_err(|error| StoreError::Inconsistent {
-                table: "rollouts",
-                column: "state".to_owned(),
-                id: id.to_string(),
-                detail: error.to_string(),
-            })?;
+        let state = read_state(&id, state)?;
         let rfc = changes::get(&self.db, &change).await?.and_then(|change| change.rfc);
         let generations = plans::generations(&self.db, &change).await?;
         let mut events = vec![Event::Restored];
@@ -316,13 +286,18 @@ impl Driver {
         }
     }
 
-    fn drop_for_now(&mut self, id: &RolloutId) {
+    pub(super) fn drop_for_now(&mut self, id: &RolloutId) {
         self.active.remove(id);
         self.reload_at = self.reload_at.min(Instant::now() + RETRY_AFTER);
     }
 
     /// Feeds events, stores the state, performs the effects; then the same with what the effects led to.
-    async fn advance(&mut self, id: &RolloutId, events: Vec<Event>, actor: &str) -> Result<Step, NotKept> {
+    pub(super) async fn advance(
+        &mut self,
+        id: &RolloutId,
+        events: Vec<Event>,
+        actor: &str,
+    ) -> Result<Step, NotKept> {
         let mut events = events;
         let mut step = Step { rejected: 0, phase: RolloutPhase::Pending };
         while let Some(active) = self.active.get_mut(id) {
@@ -333,7 +308,7 @@ impl Driver {
                 effects.iter().filter(|effect| matches!(effect, Effect::Rejected { .. })).count();
             if state != active.state {
                 let turn = Turn { state: &state, effects: &effects, actor, now };
-                active.version = save(&self.db, id, active, turn).await?;
+                active.version = save(&self.db, &self.lease, id, active, turn).await?;
                 active.state = state;
             }
             step.phase = active.state.phase();
@@ -410,18 +385,24 @@ impl Driver {
 }
 
 /// Whether the first wave was ever started.
-fn begun(state: &RolloutState) -> bool {
+pub(super) fn begun(state: &RolloutState) -> bool {
     state.wave_times().first().is_some_and(|times| times.started_at.is_some())
 }
 
-/// What a step led to.
-struct Step {
-    rejected: usize,
-    phase: RolloutPhase,
+/// The machine of a stored rollout.
+pub(super) fn read_state(id: &RolloutId, state: serde_json::Value) -> Result<RolloutState, StoreError> {
+    serde_json::from_value(state).map_err(|error| StoreError::Inconsistent {
+        table: "rollouts",
+        column: "state".to_owned(),
+        id: id.to_string(),
+        detail: format!("{error} (a rollout of another release? it can still be aborted)"),
+    })
 }
 
-fn not_possible(rollout: &RolloutId, verb: RolloutVerb, phase: RolloutPhase) -> RolloutCommandError {
-    RolloutCommandError::NotPossible { rollout: rollout.clone(), verb: verb.as_str(), phase: phase.as_str() }
+/// What a step led to.
+pub(super) struct Step {
+    pub(super) rejected: usize,
+    pub(super) phase: RolloutPhase,
 }
 
 /// A transition to keep.
@@ -433,7 +414,13 @@ struct Turn<'a> {
 }
 
 /// Keeps the state, the times of waves, the RFC's place and the audit trail in one unit of work.
-async fn save(db: &Db, id: &RolloutId, active: &Active, turn: Turn<'_>) -> Result<u64, NotKept> {
+async fn save(
+    db: &Db,
+    lease: &LeaseHandle,
+    id: &RolloutId,
+    active: &Active,
+    turn: Turn<'_>,
+) -> Result<u64, NotKept> {
     let Turn { state, effects, actor, now } = turn;
     let stored = serde_json::to_value(state)
         .map_err(|error| StoreError::Unfit { what: "rollout state", detail: error.to_string() })?;
@@ -441,6 +428,10 @@ async fn save(db: &Db, id: &RolloutId, active: &Active, turn: Turn<'_>) -> Resul
     let reason = state.reason().map(str::to_owned).or(waits_for);
     let update = RolloutUpdate { phase: state.phase(), state: stored, reason, now };
     let mut tx = db.begin().await?;
+    if !lease.fence(&mut tx).await? {
+        tx.cancel().await;
+        return Err(NotKept::Lost);
+    }
     let SaveState::Saved { version } = rollouts::save_state(&mut tx, id, active.version, &update).await?
     else {
         tx.cancel().await;
@@ -472,7 +463,12 @@ async fn save(db: &Db, id: &RolloutId, active: &Active, turn: Turn<'_>) -> Resul
     Ok(version)
 }
 
-async fn move_rfc(tx: &mut Tx, rfc: Option<RfcId>, phase: RolloutPhase, now: Wall) -> Result<(), StoreError> {
+pub(super) async fn move_rfc(
+    tx: &mut Tx,
+    rfc: Option<RfcId>,
+    phase: RolloutPhase,
+    now: Wall,
+) -> Result<(), StoreError> {
     let Some(rfc) = rfc else { return Ok(()) };
     let state = match phase {
         RolloutPhase::Pending => return Ok(()),

@@ -8,8 +8,10 @@
 //! at again when woken, and every time the driver looks for rollouts that nobody told of.
 //!
 //! The state is stored by compare-and-set *before* an effect is performed. When a save fails or is lost to another
-//! coordinator, the rollout is dropped from memory and taken up again from what is stored: state, outcomes, streams.
+//! coordinator, the rollout is dropped from memory and taken up again from what is stored: state, outcomes, streams. While
+//! another coordinator leads, nothing is in memory and commands are refused; every write carries the epoch of the lease.
 
+mod command;
 mod dispatch;
 mod driver;
 
@@ -21,6 +23,7 @@ mod tests_approval;
 pub use dispatch::{Dispatch, SentLog};
 
 use crate::store::{Db, StoreError};
+use crate::tasks::lease::{LeaseHandle, StandsBy};
 use crate::trust::OrderKey;
 use driver::Driver;
 use model::{ApplyOutcome, HostId, RolloutId, RolloutPhase};
@@ -79,6 +82,9 @@ pub enum RolloutCommandError {
     /// Somebody else moved it at the same moment.
     #[error("rollout `{0}` was moved by somebody else at the same moment; look at it and try again")]
     Lost(RolloutId),
+    /// Another coordinator leads.
+    #[error(transparent)]
+    StandsBy(#[from] StandsBy),
     /// The store failed; nothing was changed.
     #[error("the rollout was not changed: {0}")]
     Store(#[from] StoreError),
@@ -107,6 +113,8 @@ enum Message {
 pub struct DriverParts {
     /// The database.
     pub db: Db,
+    /// Whether this coordinator leads.
+    pub lease: LeaseHandle,
     /// The way orders go out.
     pub dispatch: Arc<dyn Dispatch>,
     /// When they went out.

@@ -3,9 +3,10 @@
 use super::{RolloutCommandError, RolloutHandle};
 use crate::fleet::Verdict;
 use crate::store::changes::ChangeRecord;
+use crate::store::leases;
 use crate::store::rollouts::{self, RolloutUpdate, SaveState};
 use crate::tasks::confirm::{Confirmations, Question};
-use crate::tasks::testkit::{World, documents, id, rfc, web};
+use crate::tasks::testkit::{World, documents, eventually, id, rfc, web};
 use crate::tasks::wall_now;
 use crate::tasks::witness::{LateFleet, Witnesses};
 use model::{Generation, Order, OutcomeKind, PlanDigest, RolloutId, RolloutPhase, Wall};
@@ -107,6 +108,59 @@ async fn of_two_coordinators_only_one_moves_a_rollout() {
     assert_eq!(world.order().await, canary);
     world.end(&canary, OutcomeKind::Committed).await;
     assert_eq!(world.order().await.host, id("h02"));
+}
+
+#[tokio::test]
+async fn a_coordinator_that_lost_the_lease_orders_nothing_more() {
+    let (mut world, change, canary) = begun().await;
+    let before = rollouts::of_change(&world.db, &change.id).await.unwrap().unwrap();
+    // Another coordinator leads since now; this one has not learned of it yet.
+    let seen = leases::get(&world.db, "lead").await.unwrap();
+    let mut tx = world.db.begin().await.unwrap();
+    let taken = leases::take(&mut tx, "lead", "another", seen.as_ref(), Wall(u64::MAX >> 1)).await.unwrap();
+    assert_eq!(taken, Some(2));
+    tx.commit().await.unwrap();
+    world.end(&canary, OutcomeKind::Committed).await;
+    let refused = world.tasks.driver.pause(&before.id, "ann", "").await;
+    let is_refused = matches!(refused, Err(RolloutCommandError::Lost(_) | RolloutCommandError::StandsBy(_)));
+    assert!(is_refused, "{refused:?}");
+    let told = eventually("it learns who leads", async || {
+        let refused = world.tasks.driver.pause(&before.id, "ann", "").await;
+        refused.err().map(|error| error.to_string()).filter(|told| told.contains("another leads"))
+    });
+    assert!(told.await.contains("stands by"));
+    let after = rollouts::of_change(&world.db, &change.id).await.unwrap().unwrap();
+    assert_eq!(after.version, before.version, "the rollout is the other one's");
+    assert!(world.unread_orders().is_empty());
+}
+
+#[tokio::test]
+async fn a_rollout_whose_state_cannot_be_read_is_aborted_all_the_same() {
+    for damage in ["{\"phase\": \"of another release\"}", "{"] {
+        let (mut world, change, canary) = begun().await;
+        let record = rollouts::of_change(&world.db, &change.id).await.unwrap().unwrap();
+        let state = serde_json::from_str(damage).unwrap_or(serde_json::Value::String(damage.to_owned()));
+        let update = RolloutUpdate { phase: record.phase, state, reason: None, now: wall_now() };
+        let mut tx = world.db.begin().await.unwrap();
+        let saved = rollouts::save_state(&mut tx, &record.id, record.version, &update).await.unwrap();
+        assert!(matches!(saved, SaveState::Saved { .. }));
+        tx.commit().await.unwrap();
+        world.restart().await;
+        let driver: RolloutHandle = world.tasks.driver.clone();
+        let refused = driver.pause(&record.id, "ann", "").await.unwrap_err().to_string();
+        assert!(refused.contains("can still be aborted"), "{refused}");
+        assert_eq!(driver.abort(&record.id, "ann", "stuck").await.unwrap(), RolloutPhase::Aborted);
+        let ended = world.phase(&change, RolloutPhase::Aborted).await;
+        assert!(ended.reason.unwrap().starts_with("aborted by ann: stuck"));
+        let confirm = Confirmations::new(world.db.clone(), world.tasks.sent.clone(), no_peers(&world.db));
+        let verdict = confirm.verdict(attempt(&canary, wall_now())).await.unwrap();
+        assert!(matches!(verdict, Verdict::Withdrawn { .. }), "{verdict:?}");
+        // The way is free for the next commit.
+        let mut files = documents(&HOSTS, &web(121));
+        files.push(rfc(8, ""));
+        let next = world.push(&files).await;
+        assert_eq!(world.order().await.change, next.id);
+    }
 }
 
 fn attempt(order: &Order, opened_at: Wall) -> Question {

@@ -279,3 +279,28 @@ fn a_peer_with_shorter_frames_asks_with_its_own() {
     vmk.netstack = model::NetstackName::new("vmotion").unwrap();
     assert_eq!(choose::needs(&untagged, &plan()).len(), 1);
 }
+
+#[tokio::test]
+async fn a_change_whose_rfc_waives_witnesses_asks_nobody_and_says_so() {
+    let rig = Rig::new(&peers(3, 9000)).await;
+    let change = rig.world.push(&[("pointsman.yaml".to_owned(), "schema: 1\n".to_owned())]).await;
+    let mut tx = rig.world.db.begin().await.unwrap();
+    witness_waivers::set(&mut tx, &change.id, "all peers move at once").await.unwrap();
+    tx.commit().await.unwrap();
+    rig.peers.answer("h01", fail());
+    rig.peers.answer("h02", fail());
+    let refused = rig.refused().await;
+    assert!(refused.contains("cannot reach vmk1"), "another change needs them: {refused}");
+    rig.peers.asked();
+    let rig = Rig { change: change.id.clone(), ..rig };
+    for _ in 0..2 {
+        assert_eq!(rig.gate().await, Ok(()));
+    }
+    assert_eq!(rig.peers.asked(), [], "nobody is asked");
+    let audited = rig.audited().await;
+    let waived: Vec<_> = audited.iter().filter(|entry| entry.action == "host.witnesses_waived").collect();
+    assert_eq!(waived.len(), 1, "once");
+    for part in ["vmk1", "all peers move at once", change.id.as_str()] {
+        assert!(waived[0].detail.contains(part), "{part}: {}", waived[0].detail);
+    }
+}

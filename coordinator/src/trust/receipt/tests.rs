@@ -54,8 +54,25 @@ fn an_auditor_trusts_the_authority_that_is_named_in_its_time_only() {
     let good = receipt(&ours, "esx01", &KeyPair::generate().unwrap());
     let trusted = TrustedAuthorities::new(std::slice::from_ref(ours.root_der())).unwrap();
     assert_eq!(trusted.check(&good, NOW), Ok(()));
+    // Hosts' certificates live for a day: one that was good when it arrived is good for auditors ever after.
+    let day = 24 * 60 * 60 * 1000;
+    let at = |millis: u64| trusted.check(&good, Wall(NOW.0 + millis));
+    assert_eq!(at(day - 1000), Ok(()), "it arrived in the certificate's last second");
+    assert_eq!(at(day + STORED_WITHIN.0 - 1000), Ok(()), "and was written down later");
+    assert!(matches!(at(day + STORED_WITHIN.0 + 1000), Err(ReceiptError::Authority(_))));
+    // The root alone cannot tell who signed: the certificates between come with the receipt.
+    let bare = Receipt { certificate: HostChain::leaf(good.certificate.host()), ..good.clone() };
+    assert!(matches!(trusted.check(&bare, NOW), Err(ReceiptError::Authority(_))));
     let years = Wall(NOW.0 + 3 * 365 * 24 * 60 * 60 * 1000);
     assert!(matches!(trusted.check(&good, years), Err(ReceiptError::Authority(_))));
     let others = TrustedAuthorities::new(std::slice::from_ref(theirs.root_der())).unwrap();
     assert!(matches!(others.check(&good, NOW), Err(ReceiptError::Authority(_))));
+}
+
+#[test]
+fn a_chain_is_of_a_size_that_can_be_kept() {
+    let one = |bytes: usize| CertificateDer::from(vec![7; bytes]);
+    assert!(HostChain::new(&vec![one(10); 4]).is_ok());
+    assert!(matches!(HostChain::new(&vec![one(10); 5]), Err(PeerError::LongChain { certificates: 5, .. })));
+    assert!(matches!(HostChain::new(&[one(8 * 1024 + 1)]), Err(PeerError::LongChain { .. })));
 }

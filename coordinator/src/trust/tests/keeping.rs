@@ -60,13 +60,17 @@ fn sealed_keys_open_with_their_passphrase_only() {
     let secret = passphrase("a long passphrase");
     let sealing = AuthorityFiles::new(dir.path(), Some(secret.clone()));
     sealing.token_key().unwrap();
+    let order_key = dir.path().join("order.key");
+    let signing = files(dir.path()).order_key(&order_key).unwrap().public();
     assert_eq!(
-        sealing.seal().unwrap(),
-        2,
-        "ca.key and intermediate.key; token.key was sealed when it was made"
+        sealing.seal(&order_key).unwrap(),
+        3,
+        "ca.key, intermediate.key and order.key; token.key was sealed when it was made"
     );
-    assert_eq!(sealing.seal().unwrap(), 0, "once is enough");
-    for name in ["ca.key", "intermediate.key", "token.key"] {
+    assert_eq!(sealing.seal(&order_key).unwrap(), 0, "once is enough");
+    assert_eq!(sealing.order_key(&order_key).unwrap().public(), signing);
+    assert!(matches!(files(dir.path()).order_key(&order_key), Err(TrustError::NoPassphrase)));
+    for name in ["ca.key", "intermediate.key", "token.key", "order.key"] {
         let content = fs::read_to_string(dir.path().join(name)).unwrap();
         assert!(!content.contains("PRIVATE KEY"), "{name}");
         let mode = fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o777;

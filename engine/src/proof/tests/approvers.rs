@@ -100,20 +100,33 @@ fn rotation(change: impl FnOnce(&mut ApproverSet), seeds: &[u8]) -> ApproverRota
     ApproverRotation { set: text, signatures }
 }
 
+fn turn(held: &TrustedSet, rotation: &ApproverRotation) -> Result<TrustedSet, RotationError> {
+    held.rotate(rotation, BEGIN)
+}
+
 /// Cid goes, Dan comes.
 fn dan_for_cid(set: &mut ApproverSet) {
     set.approvers[2] = person("dan", 4);
 }
 
 #[test]
+fn a_set_that_ended_names_no_successor() {
+    let held = TrustedSet::new(ApproverSet { not_after: Some(BEGIN), ..set() }).unwrap();
+    let next = rotation(dan_for_cid, &[1, 2]);
+    assert!(held.rotate(&next, BEGIN).is_ok(), "in its last moment");
+    let late = held.rotate(&next, BEGIN.plus(Millis(1))).unwrap_err();
+    assert_eq!(late, RotationError::Ended { version: 3 });
+}
+
+#[test]
 fn a_rotation_takes_a_threshold_of_both_sets() {
     let trusted = trusted();
-    let new = trusted.rotate(&rotation(dan_for_cid, &[1, 2])).unwrap();
+    let new = turn(&trusted, &rotation(dan_for_cid, &[1, 2])).unwrap();
     assert_eq!((new.set().version, new.set().approvers[2].name.as_str()), (4, "dan"));
-    trusted.rotate(&rotation(dan_for_cid, &[1, 3, 4])).unwrap();
-    trusted.rotate(&rotation(|set| set.version = 9, &[1, 2])).unwrap();
+    turn(&trusted, &rotation(dan_for_cid, &[1, 3, 4])).unwrap();
+    turn(&trusted, &rotation(|set| set.version = 9, &[1, 2])).unwrap();
     let refused =
-        |change: fn(&mut ApproverSet), seeds: &[u8]| trusted.rotate(&rotation(change, seeds)).unwrap_err();
+        |change: fn(&mut ApproverSet), seeds: &[u8]| turn(&trusted, &rotation(change, seeds)).unwrap_err();
     assert!(matches!(
         refused(dan_for_cid, &[1, 4]),
         RotationError::OldThreshold { signed: 1, needed: 2, .. }
@@ -143,16 +156,16 @@ fn a_rotation_that_was_touched_is_refused() {
     let good = rotation(dan_for_cid, &[1, 2]);
     let altered =
         ApproverRotation { set: good.set.replacen("\"threshold\":2", "\"threshold\":1", 1), ..good.clone() };
-    assert!(matches!(trusted.rotate(&altered), Err(RotationError::Signature(_))));
+    assert!(matches!(turn(&trusted, &altered), Err(RotationError::Signature(_))));
     let other_purpose = ApproverRotation {
         signatures: vec![armour(&sign(1, NAMESPACE_CHANGE, good.set.as_bytes()))],
         ..good.clone()
     };
-    assert!(matches!(trusted.rotate(&other_purpose), Err(RotationError::Signature(_))));
+    assert!(matches!(turn(&trusted, &other_purpose), Err(RotationError::Signature(_))));
     let no_armour = ApproverRotation { signatures: vec!["AAAA".to_owned()], ..good.clone() };
-    assert!(matches!(trusted.rotate(&no_armour), Err(RotationError::Signature(_))));
+    assert!(matches!(turn(&trusted, &no_armour), Err(RotationError::Signature(_))));
     let many = ApproverRotation { signatures: vec![good.signatures[0].clone(); 17], ..good };
-    let error = trusted.rotate(&many).unwrap_err();
+    let error = turn(&trusted, &many).unwrap_err();
     assert!(error.to_string().contains("17 signatures"), "{error}");
 }
 
@@ -165,6 +178,6 @@ fn a_removed_approver_proves_nothing_any_more() {
         check(set, &to_bytes(order), order, &proof, BEGIN).map_err(|error| error.kind)
     };
     assert!(judged(&trusted()).is_ok());
-    let without_cid = trusted().rotate(&rotation(dan_for_cid, &[1, 2])).unwrap();
+    let without_cid = turn(&trusted(), &rotation(dan_for_cid, &[1, 2])).unwrap();
     assert_eq!(judged(&without_cid), Err(UnprovenKind::ThresholdNotMet));
 }

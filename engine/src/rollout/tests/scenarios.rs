@@ -255,3 +255,18 @@ fn a_rollout_paused_before_its_start_starts_on_resume() {
     assert_eq!(effects.first(), Some(&Effect::WaveStarted(0)));
     assert_eq!(sent(&effects), ["h01"]);
 }
+
+#[test]
+fn a_canary_that_is_undone_at_its_console_halts_the_rollout() {
+    let (mut run, _) = Run::started(RolloutSpec { waves: vec![], ..quick() }, &hosts(3));
+    run.commit("h01");
+    run.commit("h02");
+    run.end("h01", rolled_back());
+    assert_eq!(run.phase(), P::Halted);
+    assert!(run.state.reason().is_some_and(|reason| reason.starts_with("canary h01 ended rolled_back")));
+    // What was undone stays undone: a late word of its commit says nothing new.
+    run.end("h01", OutcomeKind::Committed);
+    assert!(run.state.outcomes().any(|(host, outcome)| {
+        host.as_str() == "h01" && matches!(outcome, HostOutcome::Ended(OutcomeKind::RolledBack { .. }))
+    }));
+}

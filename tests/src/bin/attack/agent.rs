@@ -3,7 +3,7 @@
 use crate::line::{Line, Refused};
 use crate::stage::{Attack, Ground, Stage};
 use crate::verdict::Told;
-use crate::wire::{Authority, DOMAIN, Identity, Says};
+use crate::wire::{Authority, DOMAIN, HOUR_SECS, Identity, Says};
 use anyhow::{Context, Result, bail};
 use model::{
     ApplyOutcome, ApplyPhase, BootId, ChangeId, DriftReport, Generation, HostId, OutcomeKind, PlanDigest,
@@ -17,18 +17,20 @@ use std::net::SocketAddr;
 use tokio::runtime::Runtime;
 
 /// A host name that nobody has.
-const NOBODY: &str = "esx99";
+pub const NOBODY: &str = "esx99";
 
 /// What an evil agent has.
 pub struct Outside {
     /// The lab.
     pub stage: Stage,
     runtime: Runtime,
-    address: SocketAddr,
-    authority: Authority,
+    /// Where the coordinator listens for agents.
+    pub address: SocketAddr,
+    /// Its authority, in the wrong hands.
+    pub authority: Authority,
     foreign: Authority,
     /// The host whose key was stolen; its own agent does not run.
-    victim: String,
+    pub victim: String,
     stolen: Identity,
 }
 
@@ -89,7 +91,8 @@ pub const ATTACKS: &[Attack<Outside>] = &[
     Attack { name: "agent_clone_beside_the_host", expected: &["host.duplicate_identity"], run: clone },
 ];
 
-fn hello(name: &str) -> AgentHello {
+/// What an agent of this name says first.
+pub fn hello(name: &str) -> AgentHello {
     AgentHello {
         protocol_min: 1,
         protocol_max: 1,
@@ -122,7 +125,8 @@ fn outcome() -> Result<ApplyOutcome> {
     })
 }
 
-fn confirm() -> Result<v1::ConfirmRequest> {
+/// A question about a change that nobody ordered.
+pub fn confirm() -> Result<v1::ConfirmRequest> {
     let change = ChangeId::new("attack").map_err(anyhow::Error::msg)?;
     let question =
         ConfirmQuestion { change, generation: Generation(77), plan_digest: PlanDigest("00".into()) };
@@ -143,17 +147,13 @@ impl Outside {
     }
 
     /// Does one thing, and finds the entry of the audit trail that tells of its refusal.
-    fn attempt(
+    pub fn attempt(
         &mut self,
         actions: &[&str],
         deed: impl AsyncFnOnce(&mut Self) -> Result<Refused>,
     ) -> Result<Told> {
         let since = self.stage.audit_end()?;
-        let runtime =
-            std::mem::replace(&mut self.runtime, tokio::runtime::Builder::new_current_thread().build()?);
-        let done = runtime.block_on(deed(self));
-        self.runtime = runtime;
-        if done? == Refused::No {
+        if self.wait(deed)? == Refused::No {
             return Ok(Told::default());
         }
         let fits = |entry: &serde_json::Value| {
@@ -163,7 +163,17 @@ impl Outside {
         Ok(Told::refused(action, place))
     }
 
-    async fn dial(&self, identity: Option<&Identity>) -> Result<Line> {
+    /// Does something that waits.
+    pub fn wait<T>(&mut self, deed: impl AsyncFnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let runtime =
+            std::mem::replace(&mut self.runtime, tokio::runtime::Builder::new_current_thread().build()?);
+        let done = runtime.block_on(deed(self));
+        self.runtime = runtime;
+        done
+    }
+
+    /// A connection with this identity.
+    pub async fn dial(&self, identity: Option<&Identity>) -> Result<Line> {
         Line::dial(self.address, &self.authority.certificate, identity).await
     }
 
@@ -206,7 +216,8 @@ impl Outside {
     }
 }
 
-fn wire(message: FromAgent) -> Result<v1::AgentMessage> {
+/// A message as it travels.
+pub fn wire(message: FromAgent) -> Result<v1::AgentMessage> {
     Ok(v1::AgentMessage::try_from(message)?)
 }
 
@@ -239,7 +250,7 @@ fn foreign_authority(at: &mut Outside) -> Result<Told> {
 }
 
 fn expired(at: &mut Outside) -> Result<Told> {
-    let says = Says { ended_hours_ago: Some(30), ..Says::host(&at.victim) };
+    let says = Says { ends_in_secs: -30 * HOUR_SECS, ..Says::host(&at.victim) };
     let identity = at.authority.issue(&says)?;
     at.shut_out(&["refused.handshake"], &identity)
 }

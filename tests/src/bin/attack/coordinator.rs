@@ -6,7 +6,7 @@ use crate::release::{self, Person, Release};
 use crate::server::{EvilServer, welcome};
 use crate::stage::{Attack, Ground, LIMIT, Stage, TRACE_LIMIT};
 use crate::verdict::Told;
-use crate::wire::{Authority, Identity, Says};
+use crate::wire::{Authority, HOUR_SECS, Identity, Says};
 use anyhow::{Context, Result, bail, ensure};
 use esxcli::Formatter;
 use model::{ApproverRotation, ApproverSet, DesiredNetwork};
@@ -29,10 +29,12 @@ const ANSWER: Duration = Duration::from_secs(30);
 pub struct Inside {
     /// The lab; its own coordinator does not run.
     pub stage: Stage,
-    authority: Authority,
+    /// The coordinator's authority, stolen.
+    pub authority: Authority,
     server: Option<EvilServer>,
     /// The host under attack.
-    target: String,
+    /// The host under attack.
+    pub target: String,
     /// A genuine order for it, as the real coordinator sent it.
     genuine: Value,
     /// The generation that the host has committed.
@@ -158,7 +160,8 @@ impl Inside {
         self.generation
     }
 
-    fn serve(&mut self, first: Message) -> Result<()> {
+    /// Takes the coordinator's place anew, under its name.
+    pub fn serve(&mut self, first: Message) -> Result<()> {
         let identity = self.authority.issue(&Says::server(SERVER_NAME))?;
         self.serve_as(&identity, first)
     }
@@ -172,12 +175,13 @@ impl Inside {
         Ok(())
     }
 
-    fn server(&mut self) -> Result<&mut EvilServer> {
+    /// The evil coordinator.
+    pub fn server(&mut self) -> Result<&mut EvilServer> {
         self.server.as_mut().context("the evil coordinator does not run")
     }
 
     /// What the agent's own log says from here on.
-    fn log_mark(&self) -> Result<usize> {
+    pub fn log_mark(&self) -> Result<usize> {
         Ok(self.log()?.len())
     }
 
@@ -188,7 +192,7 @@ impl Inside {
     }
 
     /// Waits until the agent's log says one of these groups of words in one line after the mark.
-    fn logged(&self, mark: usize, groups: &[&[&str]]) -> Result<String> {
+    pub fn logged(&self, mark: usize, groups: &[&[&str]]) -> Result<String> {
         wait_for(TRACE_LIMIT, &format!("{groups:?} in the agent's log"), || {
             let log = self.log()?;
             let new = log.get(mark..).unwrap_or_default();
@@ -324,7 +328,7 @@ impl Inside {
     }
 
     /// Waits until the agent has a stream to the evil coordinator.
-    fn wait_stream(&mut self) -> Result<()> {
+    pub fn wait_stream(&mut self) -> Result<()> {
         let server = self.server.as_ref().context("the evil coordinator does not run")?;
         wait_for(LIMIT, "the agent's stream", || Ok((server.sessions() > 0).then_some(())))
     }
@@ -531,7 +535,7 @@ fn other_name(at: &mut Inside) -> Result<Told> {
 }
 
 fn expired(at: &mut Inside) -> Result<Told> {
-    let identity = at.authority.issue(&Says { ended_hours_ago: Some(5), ..Says::server(SERVER_NAME) })?;
+    let identity = at.authority.issue(&Says { ends_in_secs: -5 * HOUR_SECS, ..Says::server(SERVER_NAME) })?;
     at.impostor(&identity)
 }
 

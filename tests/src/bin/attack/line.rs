@@ -3,10 +3,11 @@
 use crate::wire::{self, Identity};
 use anyhow::{Context, Result, bail};
 use hyper_util::rt::TokioIo;
-use proto::convert::FromCoordinator;
+use proto::convert::{EnrolReply, FromCoordinator};
 use proto::v1;
 use proto::v1::agent_client::AgentClient;
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, HandshakeKind};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,8 +16,9 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint, Uri};
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Request, Status, Streaming};
 
 /// No wait for the other side is longer.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -37,6 +39,9 @@ pub enum Refused {
 /// One connection, and its stream when there is one.
 pub struct Line {
     client: AgentClient<Channel>,
+    channel: Channel,
+    /// Whether TLS went on where an earlier connection ended.
+    pub resumed: bool,
     stream: Option<(mpsc::Sender<v1::AgentMessage>, Streaming<v1::CoordinatorMessage>)>,
 }
 
@@ -58,9 +63,15 @@ impl Line {
         trusted: &CertificateDer<'static>,
         identity: Option<&Identity>,
     ) -> Result<Self> {
-        let connector = TlsConnector::from(wire::client(trusted, identity)?);
+        Self::dial_with(address, wire::client(trusted, identity)?).await
+    }
+
+    /// Connects with a memory of earlier connections.
+    pub async fn dial_with(address: SocketAddr, config: Arc<ClientConfig>) -> Result<Self> {
+        let connector = TlsConnector::from(config);
         let tcp = TcpStream::connect(address).await?;
         let tls = connector.connect(ServerName::try_from(SERVER_NAME)?, tcp).await?;
+        let resumed = tls.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
         let once = Arc::new(Mutex::new(Some(tls)));
         let service = tower::service_fn(move |_: Uri| {
             let taken = once.lock().map(|mut tls| tls.take()).unwrap_or_default();
@@ -68,7 +79,7 @@ impl Line {
             std::future::ready(taken.map(TokioIo::new))
         });
         let channel = Endpoint::from_static("http://coordinator").connect_with_connector(service).await?;
-        Ok(Self { client: AgentClient::new(channel), stream: None })
+        Ok(Self { client: AgentClient::new(channel.clone()), channel, resumed, stream: None })
     }
 
     /// Says bytes to the port without TLS; refused when nothing but an alert or an end comes back.
@@ -112,6 +123,39 @@ impl Line {
     /// Tries to enrol.
     pub async fn try_enrol(&mut self, request: v1::EnrolRequest) -> Result<Refused> {
         judged(tokio::time::timeout(ANSWER, self.client.enrol(request)).await?)
+    }
+
+    /// Enrols, or is told to wait.
+    pub async fn enrol(&mut self, request: v1::EnrolRequest) -> Result<EnrolReply> {
+        let answer = tokio::time::timeout(ANSWER, self.client.enrol(request)).await?;
+        Ok(EnrolReply::try_from(answer?.into_inner())?)
+    }
+
+    /// Tries to renew a certificate.
+    pub async fn try_renew(&mut self, csr_pem: String) -> Result<Refused> {
+        judged(tokio::time::timeout(ANSWER, self.client.renew(v1::RenewRequest { csr_pem })).await?)
+    }
+
+    /// Asks for a challenge.
+    pub async fn challenge(&mut self, host: &str) -> Result<String> {
+        let question = v1::RecoverRequest { host_id: host.to_owned(), ..v1::RecoverRequest::default() };
+        let answer = tokio::time::timeout(ANSWER, self.client.recover(question)).await?;
+        Ok(answer?.into_inner().challenge)
+    }
+
+    /// Tries to recover a certificate with an answer to a challenge.
+    pub async fn try_recover(&mut self, question: v1::RecoverRequest) -> Result<Refused> {
+        judged(tokio::time::timeout(ANSWER, self.client.recover(question)).await?)
+    }
+
+    /// Makes a call by its path, with a message that is another one's.
+    pub async fn try_path(&mut self, path: &'static str) -> Result<Refused> {
+        let mut raw = tonic::client::Grpc::new(self.channel.clone());
+        raw.ready().await?;
+        let codec = tonic_prost::ProstCodec::<v1::Heartbeat, v1::ConfirmResponse>::default();
+        let message = v1::Heartbeat { sequence: 1, ..v1::Heartbeat::default() };
+        let call = raw.unary(Request::new(message), PathAndQuery::from_static(path), codec);
+        judged(tokio::time::timeout(ANSWER, call).await?)
     }
 
     /// Says something on the stream.

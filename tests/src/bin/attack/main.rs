@@ -8,6 +8,7 @@
 mod agent;
 mod coordinator;
 mod forge;
+mod identity;
 mod line;
 mod proof;
 mod release;
@@ -73,8 +74,10 @@ fn run(asked: &Asked) -> Result<bool> {
     play(&mut stage, Evil::Forge, forge::ATTACKS, show)?;
     let mut outside = agent::Outside::new(stage)?;
     play(&mut outside, Evil::Agent, agent::ATTACKS, show)?;
+    play(&mut outside, Evil::Agent, identity::ATTACKS, show)?;
     let mut inside = coordinator::Inside::new(outside.stage)?;
     play(&mut inside, Evil::Coordinator, coordinator::ATTACKS, show)?;
+    play(&mut inside, Evil::Coordinator, identity::OF_THE_COORDINATOR, show)?;
     play(&mut inside, Evil::Coordinator, proof::ATTACKS, show)?;
     let taken = inside.control()?;
     inside.stage.controls.push(("the genuine order is taken", taken));

@@ -108,6 +108,7 @@ pub const ATTACKS: &[Attack<Inside>] = &[
     Attack { name: "rotation_to_an_older_version", expected: &["rotation_refused"], run: rotation_older },
     Attack { name: "rotation_of_another_set", expected: &["rotation_refused"], run: rotation_other_name },
     Attack { name: "rotation_unsigned", expected: &["rotation_refused"], run: rotation_unsigned },
+    Attack { name: "rotation_after_the_set_ended", expected: &["rotation_refused"], run: rotation_ended },
     Attack { name: "proof_by_a_removed_approver", expected: &["unproven.threshold_not_met"], run: removed },
 ];
 
@@ -394,6 +395,16 @@ fn rotation_other_name(at: &mut Inside) -> Result<Told> {
 
 fn rotation_unsigned(at: &mut Inside) -> Result<Told> {
     at.rotate(&release::rotation(&release::approvers(2, &PEOPLE)?, &[])?)
+}
+
+/// Keys of people who left long ago, all of them, and a successor of the thief's liking.
+fn rotation_ended(at: &mut Inside) -> Result<Told> {
+    let held = std::fs::read(at.set_file())?;
+    let yesterday = Wall(now().0.saturating_sub(24 * HOUR.0));
+    at.pin_set(&model::ApproverSet { not_after: Some(yesterday), ..release::approvers(1, &PEOPLE)? })?;
+    let told = at.rotate(&release::rotation(&release::approvers(2, &PEOPLE)?, &PEOPLE)?);
+    std::fs::write(at.set_file(), held)?;
+    told
 }
 
 /// Cid leaves the set by a good rotation; what he signed afterwards does not count.

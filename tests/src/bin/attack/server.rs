@@ -38,6 +38,8 @@ struct Shared {
     /// The newest stream to the agent.
     to_agent: Mutex<Option<mpsc::Sender<Answer>>>,
     from_agent: mpsc::Sender<v1::AgentMessage>,
+    /// What a host gets that recovers its certificate.
+    recovered: Mutex<v1::RecoverResponse>,
     sessions: AtomicUsize,
     confirms: AtomicUsize,
 }
@@ -56,8 +58,17 @@ impl Agent for Service {
         Err(Status::unimplemented("not here"))
     }
 
-    async fn recover(&self, _: Request<v1::RecoverRequest>) -> Result<Response<v1::RecoverResponse>, Status> {
-        Err(Status::unimplemented("not here"))
+    /// Any answer to the challenge will do.
+    async fn recover(
+        &self,
+        request: Request<v1::RecoverRequest>,
+    ) -> Result<Response<v1::RecoverResponse>, Status> {
+        if request.into_inner().csr_pem.is_empty() {
+            let challenge = "sign this".to_owned();
+            return Ok(Response::new(v1::RecoverResponse { challenge, ..v1::RecoverResponse::default() }));
+        }
+        let answer = self.0.recovered.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Response::new(answer))
     }
 
     async fn session(
@@ -115,6 +126,7 @@ impl EvilServer {
             first,
             to_agent: Mutex::new(None),
             from_agent: sender,
+            recovered: Mutex::default(),
             sessions: AtomicUsize::new(0),
             confirms: AtomicUsize::new(0),
         });
@@ -138,6 +150,12 @@ impl EvilServer {
             Server::builder().add_service(service).serve_with_incoming(ReceiverStream::new(connections)),
         );
         Ok(Self { runtime, shared, from_agent })
+    }
+
+    /// A host that recovers its certificate gets this one, and must count so.
+    pub fn recovers(&self, certificate_pem: String, join_count: u64) {
+        let answer = v1::RecoverResponse { certificate_pem, join_count, ..v1::RecoverResponse::default() };
+        *self.shared.recovered.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 
     /// Streams that the agent opened.

@@ -1,6 +1,7 @@
 //! Identities, good and bad, and both ends of a TLS connection with them. Must not know a single attack.
 
 use anyhow::{Context, Result};
+use base64::Engine as _;
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose,
     SanType,
@@ -15,9 +16,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The trust domain of a lab.
-pub const DOMAIN: &str = "pointsman.lab";
+pub const DOMAIN: &str = "lab.pointsman";
 /// One hour, in seconds.
-const HOUR_SECS: u64 = 60 * 60;
+pub const HOUR_SECS: i64 = 60 * 60;
 
 /// The one set of cryptographic primitives.
 pub fn crypto() -> Arc<CryptoProvider> {
@@ -48,6 +49,34 @@ impl Identity {
         Ok(signer.sign(&proto::receipt_message(outcome_json))?)
     }
 
+    /// The key, for certificate requests.
+    pub fn key_pair(&self) -> Result<KeyPair> {
+        Ok(KeyPair::try_from(&self.key)?)
+    }
+
+    /// A certificate request of this key with this name, PEM.
+    pub fn request(&self, common_name: &str) -> Result<String> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        Ok(params.serialize_request(&self.key_pair()?)?.pem()?)
+    }
+
+    /// A fresh key with what the coordinator certified.
+    pub fn certified(chain_pem: &str, key: &KeyPair) -> Result<Self> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).collect();
+        Ok(Self { chain: chain?, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() })
+    }
+
+    /// The chain, PEM.
+    pub fn chain_pem(&self) -> String {
+        let one = |der: &CertificateDer<'_>| {
+            let text = base64::engine::general_purpose::STANDARD.encode(der);
+            format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+        };
+        self.chain.iter().map(one).collect()
+    }
+
     fn clone_parts(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         (self.chain.clone(), self.key.clone_key())
     }
@@ -62,8 +91,8 @@ pub struct Says {
     pub names: Vec<String>,
     /// For servers or for clients.
     pub usage: ExtendedKeyUsagePurpose,
-    /// It ended so long ago; `None`: it holds.
-    pub ended_hours_ago: Option<u64>,
+    /// Its end, in seconds from now.
+    pub ends_in_secs: i64,
 }
 
 impl Says {
@@ -78,7 +107,7 @@ impl Says {
             uris: vec![uri.to_owned()],
             names: Vec::new(),
             usage: ExtendedKeyUsagePurpose::ClientAuth,
-            ended_hours_ago: None,
+            ends_in_secs: HOUR_SECS,
         }
     }
 
@@ -88,7 +117,7 @@ impl Says {
             uris: Vec::new(),
             names: vec![name.to_owned()],
             usage: ExtendedKeyUsagePurpose::ServerAuth,
-            ended_hours_ago: None,
+            ends_in_secs: HOUR_SECS,
         }
     }
 }
@@ -129,7 +158,11 @@ impl Authority {
 
     /// A key of the attacker's with a certificate that says this.
     pub fn issue(&self, says: &Says) -> Result<Identity> {
-        let key = KeyPair::generate()?;
+        self.certify(&KeyPair::generate()?, says)
+    }
+
+    /// A certificate for this key that says this.
+    pub fn certify(&self, key: &KeyPair, says: &Says) -> Result<Identity> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, "attack");
@@ -141,12 +174,12 @@ impl Authority {
         }
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![says.usage.clone()];
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let end = says.ended_hours_ago.map_or(now + HOUR_SECS, |hours| now - hours * HOUR_SECS);
+        let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
+        let end = now + says.ends_in_secs;
         let epoch = rcgen::date_time_ymd(1970, 1, 1);
-        params.not_before = epoch + Duration::from_secs(end - 2 * HOUR_SECS);
-        params.not_after = epoch + Duration::from_secs(end);
-        let leaf = params.signed_by(&key, &self.issuer)?;
+        params.not_before = epoch + Duration::from_secs(u64::try_from(end.min(now) - 2 * HOUR_SECS)?);
+        params.not_after = epoch + Duration::from_secs(u64::try_from(end)?);
+        let leaf = params.signed_by(key, &self.issuer)?;
         Ok(Identity {
             chain: vec![leaf.der().clone(), self.signing.clone()],
             key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),

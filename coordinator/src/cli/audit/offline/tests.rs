@@ -6,6 +6,7 @@ use crate::trust::{Authority, memory};
 use model::{ChangeId, Generation, OutcomeKind};
 use rcgen::KeyPair;
 use serde_json::json;
+use std::sync::LazyLock;
 
 fn authority() -> Authority {
     Authority::create(tempfile::tempdir().unwrap().path(), "pointsman.test", memory::NOW).unwrap()
@@ -52,6 +53,14 @@ fn outcome(kind: OutcomeKind) -> ApplyOutcome {
     }
 }
 
+/// The key of every host here.
+static KEY: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::generate().unwrap());
+
+fn let_in() -> serde_json::Value {
+    let receipt = memory::receipt(&authority(), &HostId::new("esx01").unwrap(), &KEY, b"{}");
+    json!({ "key": receipt.key().unwrap(), "how": "in time for lunch" })
+}
+
 /// The detail of an entry about an outcome, with the receipt of `signer` over `signed`.
 fn detail(
     authority: &Authority,
@@ -59,9 +68,8 @@ fn detail(
     signed: &ApplyOutcome,
     said: &ApplyOutcome,
 ) -> serde_json::Value {
-    let key = KeyPair::generate().unwrap();
     let host = HostId::new(signer).unwrap();
-    let receipt = memory::receipt(authority, &host, &key, &serde_json::to_vec(signed).unwrap());
+    let receipt = memory::receipt(authority, &host, &KEY, &serde_json::to_vec(signed).unwrap());
     json!({
         "change": said.change, "generation": said.generation, "steps_run": said.steps_run,
         "esxcli_calls": said.esxcli_calls, "outcome": said.kind, "evidence": Evidence::from(&receipt),
@@ -71,7 +79,7 @@ fn detail(
 fn story(authority: &Authority) -> Vec<AuditRecord> {
     let committed = outcome(OutcomeKind::Committed);
     chain(vec![
-        ("rollout.paused", "rollout/r1", json!({ "reason": "lunch" })),
+        ("host.enrolled", "host/esx01", let_in()),
         ("host.committed", "host/esx01", detail(authority, "esx01", &committed, &committed)),
         ("rollout.resumed", "rollout/r1", json!({ "reason": "back" })),
     ])
@@ -146,7 +154,10 @@ fn receipts_must_fit_key_host_words_and_authority() {
     let authority = authority();
     let committed = outcome(OutcomeKind::Committed);
     let rolled_back = outcome(OutcomeKind::RolledBack { reason: "no answer".to_owned() });
-    let told = |subject: &str, detail| broken_at(&lines(&chain(vec![("host.committed", subject, detail)]))).1;
+    let told = |subject: &str, detail| {
+        let entries = vec![("host.enrolled", subject, let_in()), ("host.committed", subject, detail)];
+        broken_at(&lines(&chain(entries))).1
+    };
 
     let other_host = told("host/esx02", detail(&authority, "esx01", &committed, &committed));
     assert!(other_host.contains("of host esx01, not of esx02"), "{other_host}");
@@ -165,9 +176,31 @@ fn receipts_must_fit_key_host_words_and_authority() {
 
     let stranger = self::authority();
     let entry = detail(&stranger, "esx01", &committed, &committed);
-    let export = lines(&chain(vec![("host.committed", "host/esx01", entry)]));
+    let let_in = ("host.enrolled", "host/esx01", let_in());
+    let export = lines(&chain(vec![let_in, ("host.committed", "host/esx01", entry)]));
     assert!(matches!(check(&export, &Trusted::default()), FileVerdict::Intact { .. }));
     let ours = TrustedAuthorities::new(std::slice::from_ref(authority.root_der())).unwrap();
     let verdict = check(&export, &Trusted { head: None, authorities: Some(ours) });
-    assert!(matches!(verdict, FileVerdict::Broken { line: 1, .. }), "{verdict:?}");
+    assert!(matches!(verdict, FileVerdict::Broken { line: 2, .. }), "{verdict:?}");
+}
+
+/// A stolen coordinator holds the authority: it certifies a key of its own for the host and signs with it.
+#[test]
+fn a_receipt_of_a_key_that_the_host_was_not_let_in_with_proves_nothing() {
+    let authority = authority();
+    let committed = outcome(OutcomeKind::Committed);
+    let forged = || ("host.committed", "host/esx01", detail(&authority, "esx01", &committed, &committed));
+    let never = lines(&chain(vec![forged()]));
+    assert!(broken_at(&never).1.contains("was let in with it"), "{:?}", broken_at(&never));
+    let of_another = lines(&chain(vec![("host.enrolled", "host/esx02", let_in()), forged()]));
+    assert_eq!(broken_at(&of_another).0, 2);
+    let afterwards = lines(&chain(vec![forged(), ("host.enrolled", "host/esx01", let_in())]));
+    assert_eq!(broken_at(&afterwards).0, 1);
+    // Waiting is not being let in; an operator who adopts a host with a certificate lets it in.
+    let asked = ("host.enrolment_requested", "host/esx01", let_in());
+    assert_eq!(broken_at(&lines(&chain(vec![asked, forged()]))).0, 2);
+    let mut adopted = let_in();
+    adopted["source"] = "certificate".into();
+    let adopted = lines(&chain(vec![("host.approved", "host/esx01", adopted), forged()]));
+    assert!(matches!(check(&adopted, &Trusted::default()), FileVerdict::Intact { .. }));
 }
