@@ -26,6 +26,17 @@ fn named_seeds_violate_nothing() {
 }
 
 #[test]
+fn named_seeds_show_the_bug_whose_name_they_have() {
+    for mutant in Mutant::ALL {
+        let Some((name, settings)) = named().into_iter().find(|(name, _)| *name == mutant.name()) else {
+            continue;
+        };
+        let settings = Settings { mutant: Some(mutant), ..settings.unwrap() };
+        assert!(run(&settings).violation.is_some(), "{name} shows nothing any more");
+    }
+}
+
+#[test]
 fn settings_read_as_they_are_written() {
     let settings = Settings { mutant: Some(Mutant::SkipSync), ..Settings::of(77, Some(4)) };
     assert_eq!(Settings::parse(&settings.words()), Ok(settings));
