@@ -136,6 +136,24 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+impl ApproverSet {
+    /// A set for any repository, without emergency keys and without an end.
+    #[must_use]
+    pub fn new(name: impl Into<String>, version: u64, threshold: u32, approvers: Vec<Approver>) -> Self {
+        Self {
+            format: RELEASE_FORMAT,
+            version,
+            name: name.into(),
+            repository: None,
+            threshold,
+            approvers,
+            break_glass: Vec::new(),
+            break_glass_threshold: 0,
+            not_after: None,
+        }
+    }
+}
+
 /// A newer approver set, signed by a threshold of the old one and of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

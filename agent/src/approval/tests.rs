@@ -29,17 +29,12 @@ fn sign(seed: u8, namespace: &str, message: &[u8]) -> Vec<u8> {
 
 fn set(version: u64, seed: u8) -> ApproverSet {
     let key = SshPublicKey::from_ed25519(public(seed)).line();
-    ApproverSet {
-        format: RELEASE_FORMAT,
+    ApproverSet::new(
+        "default",
         version,
-        name: "default".to_owned(),
-        repository: None,
-        threshold: 1,
-        approvers: vec![Approver { name: format!("person-{seed}"), email: None, key }],
-        break_glass: Vec::new(),
-        break_glass_threshold: 0,
-        not_after: None,
-    }
+        1,
+        vec![Approver { name: format!("person-{seed}"), email: None, key }],
+    )
 }
 
 fn order() -> Order {

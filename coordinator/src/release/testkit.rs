@@ -5,7 +5,7 @@
 use crate::store::Db;
 use crate::store::approvers::{self, NewApproverSet};
 use engine::proof::{NAMESPACE_CHANGE, SshPublicKey, armour, encode_ed25519, signed_data};
-use model::{Approver, ApproverSet, RELEASE_FORMAT, Wall};
+use model::{Approver, ApproverSet, Wall};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
 /// A person with a key.
@@ -41,17 +41,7 @@ impl Person {
 
 /// A set of these people.
 pub fn set(name: &str, version: u64, threshold: u32, people: &[&Person]) -> ApproverSet {
-    ApproverSet {
-        format: RELEASE_FORMAT,
-        version,
-        name: name.to_owned(),
-        repository: None,
-        threshold,
-        approvers: people.iter().map(|person| person.approver.clone()).collect(),
-        break_glass: vec![],
-        break_glass_threshold: 0,
-        not_after: None,
-    }
+    ApproverSet::new(name, version, threshold, people.iter().map(|person| person.approver.clone()).collect())
 }
 
 /// Stores a set as it is.

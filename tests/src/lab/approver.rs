@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use engine::proof::SshPublicKey;
-use model::{Approver, ApproverSet, RELEASE_FORMAT};
+use model::{Approver, ApproverSet};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use std::fs;
@@ -52,17 +52,7 @@ impl Person {
 /// A set of these people for one group, or `default`.
 #[must_use]
 pub fn approver_set(name: &str, version: u64, threshold: u32, people: &[&Person]) -> ApproverSet {
-    ApproverSet {
-        format: RELEASE_FORMAT,
-        version,
-        name: name.to_owned(),
-        repository: None,
-        threshold,
-        approvers: people.iter().map(|person| person.approver.clone()).collect(),
-        break_glass: Vec::new(),
-        break_glass_threshold: 0,
-        not_after: None,
-    }
+    ApproverSet::new(name, version, threshold, people.iter().map(|person| person.approver.clone()).collect())
 }
 
 /// Writes a set as a file; gives its path.

@@ -6,23 +6,10 @@ use crate::store::approvals::{self, ApprovalKind, ApprovalRecord};
 use crate::store::approvers::{self, DEFAULT_SET, NewApproverSet};
 use crate::store::{StoreError, hosts, outcomes, releases};
 use engine::release::{Part, seal};
-use model::{
-    ApproverSet, Generation, HostGroupId, Millis, Order, OutcomeKind, RELEASE_FORMAT, ReleaseManifest, RfcId,
-    Wall,
-};
+use model::{ApproverSet, Generation, HostGroupId, Millis, Order, OutcomeKind, ReleaseManifest, RfcId, Wall};
 
 fn set(name: &str, version: u64) -> (ApproverSet, String) {
-    let set = ApproverSet {
-        format: RELEASE_FORMAT,
-        version,
-        name: name.to_owned(),
-        repository: None,
-        threshold: 1,
-        approvers: vec![],
-        break_glass: vec![],
-        break_glass_threshold: 0,
-        not_after: None,
-    };
+    let set = ApproverSet::new(name, version, 1, vec![]);
     let text = serde_json::to_string(&set).unwrap();
     (set, text)
 }
