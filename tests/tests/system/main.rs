@@ -31,6 +31,8 @@ mod people;
 #[cfg(test)]
 mod people_secrets;
 #[cfg(test)]
+mod postgresql;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod refusals;

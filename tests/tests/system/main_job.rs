@@ -1,9 +1,9 @@
 //! The main job: import, merge, every host committed with exactly the approved calls; then drift. On both databases.
 
+use crate::postgresql::{database_url, on_server, server};
 use crate::support::*;
 use anyhow::{Context, Result};
 use serde_json::Value;
-use std::process::Command;
 use tests::lab::story::Story;
 use tests::lab::{GROUP, Lab, wait_for};
 
@@ -14,45 +14,12 @@ fn a_merge_becomes_confirmed_hosts_on_sqlite() {
 
 #[test]
 fn a_merge_becomes_confirmed_hosts_on_postgresql() {
-    let Ok(server) = std::env::var("POINTSMAN_TEST_PG_URL") else {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "PostgreSQL is needed in CI: set POINTSMAN_TEST_PG_URL or run cargo xtask test"
-        );
-        println!("skipped: PostgreSQL (set POINTSMAN_TEST_PG_URL or run cargo xtask test)");
-        return;
-    };
+    let Some(server) = server() else { return };
     let name = format!("pointsman_lab_{}", std::process::id());
     let made = on_server(&server, &format!("CREATE DATABASE {name}"));
     let url = if made { database_url(&server, &name) } else { server.clone() };
     in_lab_on(Some(url), 3, |lab| tell(lab, "postgresql"));
     assert!(!made || on_server(&server, &format!("DROP DATABASE {name} WITH (FORCE)")));
-}
-
-/// The URL of another database on the same server.
-pub fn database_url(server: &str, name: &str) -> String {
-    let (address, parameters) = server.split_once('?').unwrap_or((server, ""));
-    let scheme = address.find("://").map_or(0, |at| at + 3);
-    let authority = address[scheme..].find('/').map_or(address.len(), |at| scheme + at);
-    format!("{}/{name}?{parameters}", &address[..authority])
-}
-
-/// Runs a statement with `psql`. Without that program the test uses the server's own database, which it then owns: no
-/// other test does.
-pub fn on_server(server: &str, statement: &str) -> bool {
-    let psql = Command::new("psql")
-        .args(["--no-psqlrc", "--quiet", "--no-password", "--dbname", server, "--command", statement])
-        .output();
-    match psql {
-        Err(error) => {
-            println!("psql cannot be run ({error}): using the database of the URL itself");
-            false
-        }
-        Ok(ended) => {
-            assert!(ended.status.success(), "{statement}: {}", String::from_utf8_lossy(&ended.stderr));
-            true
-        }
-    }
 }
 
 fn tell(lab: &mut Lab, database: &str) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Two real coordinators on one database: one leads, the other goes on when it dies, and nothing is applied twice.
 
-use crate::main_job::{database_url, on_server};
+use crate::postgresql::{database_url, on_server, server};
 use crate::support::*;
 use anyhow::{Context, Result};
 use simulator::faults::{FaultAction, FaultRule};
@@ -19,14 +19,7 @@ fn a_coordinator_that_dies_in_a_wave_hands_over_on_sqlite() {
 
 #[test]
 fn a_coordinator_that_dies_in_a_wave_hands_over_on_postgresql() {
-    let Ok(server) = std::env::var("POINTSMAN_TEST_PG_URL") else {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "PostgreSQL is needed in CI: set POINTSMAN_TEST_PG_URL or run cargo xtask test"
-        );
-        println!("skipped: PostgreSQL (set POINTSMAN_TEST_PG_URL or run cargo xtask test)");
-        return;
-    };
+    let Some(server) = server() else { return };
     let name = format!("pointsman_two_{}", std::process::id());
     if !on_server(&server, &format!("CREATE DATABASE {name}")) {
         println!("skipped: PostgreSQL (a database of its own needs the program psql)");
