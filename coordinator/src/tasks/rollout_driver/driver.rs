@@ -265,8 +265,16 @@ impl Driver {
         let release = if begun(&state) { release::read(&self.db, &change, wall_now()).await? } else { None };
         let active = Active { change, rfc, version, state, generations, release, waits_for };
         self.active.insert(id.clone(), active);
-        if pending && self.may_begin(&id).await? {
-            events.push(Event::Start);
+        if pending {
+            match self.may_begin(&id).await {
+                Ok(true) => events.push(Event::Start),
+                Ok(false) => {}
+                Err(error) => {
+                    // It has not heard of its hosts yet: as if it had never been taken up.
+                    self.active.remove(&id);
+                    return Err(error);
+                }
+            }
         }
         self.advance_or_drop(&id, events).await;
         Ok(())
