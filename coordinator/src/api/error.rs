@@ -56,6 +56,14 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "out_of_group", message)
     }
 
+    pub fn host_trust(status: &str) -> Self {
+        let message = format!(
+            "this token is for one group, and the host is {status}: it may ask for a token only of a host that is new, \
+             or of an enrolled one whose key an operator then compares; ask who may use the whole fleet"
+        );
+        Self::new(StatusCode::FORBIDDEN, "host_trust", message)
+    }
+
     pub fn not_declared() -> Self {
         let message = "nobody may use this route: it does not say who may; please report this";
         Self::new(StatusCode::FORBIDDEN, "not_declared", message)

@@ -9,7 +9,7 @@ use crate::people::oidc::OidcProvider;
 use crate::people::{People, Role, UserName, fresh_secret, hash_of};
 use crate::release;
 use crate::store::changes::{self, Acceptance, NewChange};
-use crate::store::hosts::{self, KnownHost};
+use crate::store::hosts::{self, HostStatus, KnownHost};
 use crate::store::identities::{self, EnrolmentRequest, RequestSource, RequestStatus};
 use crate::store::plans::NewPlan;
 use crate::store::rfcs::{NewRfc, RfcState};
@@ -282,6 +282,16 @@ impl Rig {
         self.wait(async {
             let mut tx = self.parts.db.begin().await.unwrap();
             changes::accept_change(&mut tx, acceptance, "task:test").await.unwrap();
+            tx.commit().await.unwrap();
+        });
+    }
+
+    /// Puts a host into this state, as an operator would.
+    pub fn set_status(&self, host: &str, status: HostStatus) {
+        let host = HostId::new(host).unwrap();
+        self.wait(async {
+            let mut tx = self.parts.db.begin().await.unwrap();
+            identities::set_status(&mut tx, &host, status, None, Wall(9)).await.unwrap();
             tx.commit().await.unwrap();
         });
     }

@@ -5,6 +5,7 @@ use crate::api::admission::{self, Admission};
 use crate::api::routes::{Access, Declared};
 use crate::api::v1;
 use crate::people::{Permission, Role};
+use crate::store::hosts::HostStatus;
 use crate::store::sessions::SessionKind;
 use axum::body::Body;
 use axum::http::{Method, Request};
@@ -176,6 +177,16 @@ fn a_token_for_one_group_sees_and_touches_nothing_else() {
     assert_eq!(enrol("esx01").status.as_u16(), 200);
     assert_problem(&enrol("esx02"), 403, "out_of_group");
     assert_problem(&enrol("esx77"), 403, "out_of_group");
+    // Nor does it bring a host in doubt back, or a machine past the operator who compares keys.
+    let unseen = json!({ "host": "esx01", "ttl_secs": 60, "approval": false });
+    assert_eq!(post_as(&rig, token, "tokens", &unseen).status.as_u16(), 200, "a new host");
+    rig.set_status("esx01", HostStatus::Enrolled);
+    assert_eq!(enrol("esx01").status.as_u16(), 200);
+    assert_problem(&post_as(&rig, token, "tokens", &unseen), 403, "host_trust");
+    for status in [HostStatus::Quarantined, HostStatus::Revoked] {
+        rig.set_status("esx01", status);
+        assert_problem(&enrol("esx01"), 403, "host_trust");
+    }
     // Every other route is closed to it, also those added later.
     for (path, method, access) in declared().all() {
         if matches!(access, Access::Needs(_)) {

@@ -5,7 +5,7 @@ use super::super::error::ApiError;
 use super::super::views::{TokenRequest, TokenView};
 use super::super::who::Who;
 use super::{Answer, note};
-use crate::store::hosts;
+use crate::store::hosts::{self, HostStatus};
 use crate::store::tokens::{self as stored, NewToken};
 use crate::tasks::wall_now;
 use crate::trust::usable_uuid;
@@ -34,8 +34,12 @@ pub async fn create(
             Some(host) => hosts::get(&parts.db, host).await?,
             None => None,
         };
-        if !who.reaches(known.and_then(|host| host.group).as_ref()) {
-            return Err(ApiError::out_of_group(group));
+        let known = known.filter(|known| who.reaches(known.group.as_ref()));
+        let status = known.ok_or_else(|| ApiError::out_of_group(group))?.status;
+        // The way back of a host in doubt, and past the operator who compares keys, is for who answers for the fleet.
+        let new_here = status == HostStatus::Expected;
+        if !(new_here || status == HostStatus::Enrolled && approval) {
+            return Err(ApiError::host_trust(status.as_str()));
         }
     }
     let system_uuid = system_uuid.map(|text| usable_uuid(&text).ok_or(text)).transpose().map_err(|text| {
